@@ -1,0 +1,40 @@
+"""Mistakes that a user can make; each is told in one sentence and ends a program with exit code 2.
+
+    StudyError
+    ├── BadInput            a file or folder that was given is not what it should be
+    │   ├── BadVolume       one NIfTI volume (ingest skips it, lists it, and goes on)
+    │   └── BadTable        a slice table: format version, digest, content
+    ├── BadConfig           a value of a configuration or a search space, named by its dotted path
+    ├── BadStudy            a study folder that belongs to other data, another space, or is incomplete
+    └── TrainingFailed      a run that cannot go on, such as a loss that is not finite
+
+The message names the file, the field, the value, and what was expected. Programs print it without a traceback.
+"""
+
+
+class StudyError(Exception):
+    """An expected mistake. Its text is one sentence for the person at the terminal."""
+
+
+class BadInput(StudyError):
+    """A file or folder that was given is not what it should be."""
+
+
+class BadVolume(BadInput):
+    """One volume cannot be used. Ingest skips it and goes on with the others."""
+
+
+class BadTable(BadInput):
+    """A slice table has the wrong version, digest or content."""
+
+
+class BadConfig(StudyError):
+    """A value of a configuration or search space is out of its range, named by its dotted path."""
+
+
+class BadStudy(StudyError):
+    """A study folder belongs to other data or another space, or lacks a file."""
+
+
+class TrainingFailed(StudyError):
+    """Training cannot go on, for example because the loss is not finite."""
