@@ -1,0 +1,98 @@
+"""Checkpoints of a training: folders `epoch-00003` that are whole or absent, with digests that are checked on reading.
+
+Each holds `model.safetensors` (the weights that are evaluated), `training.safetensors` (raw weights and optimiser) and
+`state.json` (config, seed, history, provenance, digests). No pickle anywhere: a checkpoint from others runs no code.
+The random state is (seed, epoch): every random number of a training follows from these and the row of the slice.
+"""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from core.config import Config, from_dict, to_dict
+from core.durable import replacing, write_json
+from core.errors import BadInput
+
+FORMAT = 1
+KEPT = 2  # the newest and the one before it, in case the newest is damaged
+_FILES = ("model.safetensors", "training.safetensors")
+
+
+class Checkpoint(NamedTuple):
+    """What a training needs to go on: tensors by name and the plain state."""
+
+    model: dict[str, Tensor]
+    training: dict[str, Tensor]
+    state: dict[str, Any]
+
+
+def save(folder: Path, epoch: int, checkpoint: Checkpoint) -> None:
+    """Write the checkpoint of an epoch under `folder`, then remove those older than the one before it."""
+    target = folder / f"epoch-{epoch:05d}"
+    temporary = folder / f".{target.name}.tmp"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    for name, tensors in zip(_FILES, (checkpoint.model, checkpoint.training), strict=True):
+        save_tensors(temporary / name, tensors)
+    digests = {name: _digest(temporary / name) for name in _FILES}
+    write_json(temporary / "state.json", {"format": FORMAT, "digests": digests, **checkpoint.state})
+    shutil.rmtree(target, ignore_errors=True)
+    temporary.rename(target)
+    for old in sorted(folder.glob("epoch-*"))[:-KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def newest(folder: Path) -> Checkpoint | None:
+    """The newest checkpoint under `folder` that is whole, else the one before it, else None."""
+    for candidate in sorted(folder.glob("epoch-*"), reverse=True):
+        try:
+            state = json.loads((candidate / "state.json").read_text(encoding="utf-8"))
+            if state["format"] != FORMAT or any(_digest(candidate / n) != state["digests"][n] for n in _FILES):
+                continue
+            return Checkpoint(load_file(candidate / _FILES[0]), load_file(candidate / _FILES[1]), state)
+        except (OSError, ValueError, KeyError, SafetensorError):
+            continue  # damaged or half-copied: the one before it is as good, one epoch older
+    return None
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
+    """Write tensors as safetensors, atomically."""
+    with replacing(path) as temporary:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+
+
+def save_detector(folder: Path, detector: nn.Module, config: Config) -> None:
+    """Write a trained detector for use: `model.safetensors` and `config.json`."""
+    save_tensors(folder / "model.safetensors", detector.state_dict())
+    write_json(folder / "config.json", to_dict(config))
+
+
+def load_detector(folder: Path, device: torch.device | str = "cpu") -> tuple[nn.Module, Config]:
+    """The detector and configuration that `save_detector` wrote, ready for evaluation. Raises BadInput."""
+    try:
+        config = from_dict(
+            json.loads((folder / "config.json").read_text(encoding="utf-8")), str(folder / "config.json")
+        )
+        weights = load_file(folder / "model.safetensors")
+    except FileNotFoundError as missing:
+        raise BadInput(f"{missing.filename}: not found; expected a folder written by core.train") from None
+    except (ValueError, SafetensorError) as damaged:
+        raise BadInput(f"{folder}: cannot be read as a detector: {damaged}") from None
+    detector = config.detector.build(config.loss)
+    try:
+        detector.load_state_dict(weights)
+    except RuntimeError:
+        raise BadInput(f"{folder / 'model.safetensors'}: the weights do not fit config.json beside them") from None
+    return detector.to(device).eval(), config
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()

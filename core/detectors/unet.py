@@ -1,0 +1,71 @@
+"""The U-Net of Fig. 2."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+Norm = Literal["batch", "instance", "group", "none"]
+
+
+def _normalise(norm: Norm, channels: int) -> nn.Module:
+    match norm:
+        case "batch":
+            return nn.BatchNorm2d(channels)
+        case "instance":
+            return nn.InstanceNorm2d(channels, affine=True)
+        case "group":
+            return nn.GroupNorm(min(8, channels), channels)
+        case "none":
+            return nn.Identity()
+
+
+def _convolutions(inputs: int, outputs: int, norm: Norm) -> nn.Sequential:
+    """Two 3x3 convolutions, each normalised and rectified."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, padding=1),
+        _normalise(norm, outputs),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(outputs, outputs, 3, padding=1),
+        _normalise(norm, outputs),
+        nn.ReLU(inplace=True),
+    )
+
+
+class UNet(nn.Module):
+    """Channels base, 2 base, ... down `depth` max-poolings and back up by transposed convolutions; two logits.
+
+    The paper: base 32 and depth 4, so 32, 64, 128, 256, 512 and back. It names neither normalisation nor
+    initialisation; ours are BatchNorm and Kaiming.
+    """
+
+    def __init__(self, base: int = 32, depth: int = 4, norm: Norm = "batch") -> None:
+        super().__init__()
+        widths = [base * 2**level for level in range(depth + 1)]
+        self.down = nn.ModuleList(
+            _convolutions(inputs, outputs, norm) for inputs, outputs in zip([1, *widths[:-2]], widths[:-1], strict=True)
+        )
+        self.bottom = _convolutions(widths[-2], widths[-1], norm)
+        self.enlarge = nn.ModuleList(nn.ConvTranspose2d(2 * width, width, 2, stride=2) for width in widths[-2::-1])
+        self.up = nn.ModuleList(_convolutions(2 * width, width, norm) for width in widths[-2::-1])
+        self.output = nn.Conv2d(base, 2, 1)
+        self.pool = nn.MaxPool2d(2)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, 1, H, W) to two logits (B, 2, H, W), normal and outlier. H and W must be multiples of 2**depth."""
+        skips: list[Tensor] = []
+        features = image
+        for block in self.down:
+            features = block(features)
+            skips.append(features)
+            features = self.pool(features)
+        features = self.bottom(features)
+        for enlarge, block, skip in zip(self.enlarge, self.up, reversed(skips), strict=True):
+            features = block(torch.cat([skip, enlarge(features)], 1))
+        logits: Tensor = self.output(features)
+        return logits

@@ -1,0 +1,139 @@
+"""Scoring a detector, or a baseline without one, on a slice table: sample level, pixel level, by family, by subject.
+
+Maps are never collected: pixel scores go straight into histograms, one per subject and family, so memory does not grow
+with the table. Pixel figures are pooled over slices, as in the paper, over the whole frame and over tissue alone.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from core.config import ScoreName
+from core.metrics import Ranking, ScoreHistogram, rank
+from core.scores import SCORES, sample_scores
+from core.slices.table import SliceTable
+
+Scorer = Callable[[Tensor], Tensor]
+"""Slices (B, H, W) in [0, 1] to anomaly maps (B, H, W), the larger the more anomalous."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The result on one table; histograms keep all that pixel figures and their intervals need.
+
+    frame, tissue: pixel histograms by (subject, family); family is "" for slices without one.
+    sample: anomaly score of each slice by score name, (N,) float32. anomalous: (N,) bool. subject, family: (N,) names.
+    """
+
+    frame: dict[tuple[str, str], ScoreHistogram]
+    tissue: dict[tuple[str, str], ScoreHistogram]
+    sample: dict[ScoreName, NDArray[np.float32]]
+    anomalous: NDArray[np.bool_]
+    subject: NDArray[np.str_]
+    family: NDArray[np.str_]
+
+    def pixel(self, *, tissue: bool = False) -> Ranking:
+        """Pooled over all pixels of the frame, or of the tissue (image > 0)."""
+        return _pooled((self.tissue if tissue else self.frame).values()).ranking()
+
+    def sample_level(self, score: ScoreName) -> Ranking:
+        """Slices with any anomalous pixel against those without."""
+        return rank(self.sample[score], self.anomalous)
+
+    def families(self) -> dict[str, Ranking]:
+        """Pixel ranking of each family: its slices together with all slices that have no family."""
+        clean = [histogram for (_, family), histogram in self.frame.items() if not family]
+        return {
+            name: _pooled([*clean, *(h for (_, family), h in self.frame.items() if family == name)]).ranking()
+            for name in sorted({family for _, family in self.frame if family})
+        }
+
+    def by_subject(self, *, tissue: bool = False) -> dict[str, ScoreHistogram]:
+        """Pixel histograms per subject, the unit that intervals resample."""
+        source = self.tissue if tissue else self.frame
+        return {
+            name: _pooled(h for (subject, _), h in source.items() if subject == name)
+            for name in sorted({subject for subject, _ in source})
+        }
+
+    def sample_by_subject(self, score: ScoreName) -> dict[str, tuple[NDArray[np.float32], NDArray[np.bool_]]]:
+        """Slice scores and truth per subject."""
+        return {
+            str(name): (self.sample[score][self.subject == name], self.anomalous[self.subject == name])
+            for name in np.unique(self.subject)
+        }
+
+    def figures(self) -> dict[str, float]:
+        """Every figure by name, flat; those that need a class that is absent are left out."""
+        found: dict[str, float | None] = {}
+        for where, ranking in (("pixel", self.pixel()), ("tissue", self.pixel(tissue=True))):
+            found |= _named(where, ranking)
+        for score in SCORES:
+            found |= _named(f"sample.{score}", self.sample_level(score))
+        for family, ranking in self.families().items():
+            found |= _named(f"family.{family}", ranking)
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def objective(figures: dict[str, float]) -> float:
+    """Pixel average precision averaged over the probe's families: what a study maximises."""
+    values = [v for name, v in figures.items() if name.startswith("family.") and name.endswith(".average_precision")]
+    return float(np.mean(values))
+
+
+def evaluate(scorer: Scorer, table: SliceTable, *, device: torch.device, batch: int = 64) -> Evaluation:
+    """Score every slice of a table. Raises ValueError when a map holds NaN."""
+    frame: dict[tuple[str, str], ScoreHistogram] = {}
+    tissue: dict[tuple[str, str], ScoreHistogram] = {}
+    sample: dict[ScoreName, list[NDArray[np.float32]]] = {name: [] for name in SCORES}
+    family = np.array([name or "" for name in table.family])
+    keys = list(zip(table.subject.tolist(), family.tolist(), strict=True))
+    # Rows of one subject and family together, so that each histogram is filled once and then kept in its small form.
+    order = np.array(sorted(range(len(table)), key=lambda row: keys[row]), np.intp)
+    for start in range(0, len(order), batch):
+        rows = order[start : start + batch]
+        images = table.images(rows)
+        truth = table.masks(rows).astype(bool)
+        pixels = torch.from_numpy(images).to(device).float() / 255
+        with torch.inference_mode():
+            maps = scorer(pixels).float()
+            for name, values in sample_scores(maps, pixels).items():
+                sample[name].append(values.cpu().numpy())
+        scores = maps.cpu().numpy()
+        for key in dict.fromkeys(keys[row] for row in rows):
+            chosen = np.array([keys[row] == key for row in rows])
+            inside = images[chosen] > 0
+            frame.setdefault(key, ScoreHistogram()).add(scores[chosen], truth[chosen])
+            tissue.setdefault(key, ScoreHistogram()).add(scores[chosen][inside], truth[chosen][inside])
+    back = np.argsort(order)
+    anomalous = ~table.normal
+    return Evaluation(
+        frame, tissue, {n: np.concatenate(v)[back] for n, v in sample.items()}, anomalous, table.subject, family
+    )
+
+
+def scorer_of(detector: nn.Module, *, bf16: bool = False) -> Scorer:
+    """A detector's anomaly map as a scorer; the detector must be in evaluation mode."""
+
+    def score(images: Tensor) -> Tensor:
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16):
+            maps: Tensor = detector.anomaly_map(images[:, None].contiguous(memory_format=torch.channels_last))
+        return maps
+
+    return score
+
+
+def _pooled(histograms: Any) -> ScoreHistogram:
+    total = ScoreHistogram()
+    for histogram in histograms:
+        total.merge(histogram)
+    return total
+
+
+def _named(where: str, ranking: Ranking) -> dict[str, float | None]:
+    return {f"{where}.auroc": ranking.auroc, f"{where}.average_precision": ranking.average_precision}

@@ -1,0 +1,61 @@
+"""Test slices with their anomaly maps, kept for looking at: the best, the middling and the worst, chosen by rule."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score
+
+from core.config import ScoreName
+from core.durable import replacing
+from core.evaluation import Scorer
+from core.scores import sample_scores
+from core.slices.table import SliceTable
+
+LEAST_PIXELS = 20  # slices that barely touch a lesion say little to the eye
+
+
+def write_examples(
+    path: Path, scorer: Scorer, table: SliceTable, *, device: torch.device, score: ScoreName, each: int = 3
+) -> None:
+    """Write examples.npz: image, mask (n, H, W) uint8; map (n, H, W) float16 logits; label, subject (n,) str; value (n,).
+
+    Of each lesion family (or all lesions where families are unknown) the slices at the best, middle and worst ranks by
+    pixel AP within the slice; of the healthy slices those with the highest anomaly score, the false positives.
+    """
+    lesions: list[tuple[str, int, float]] = []
+    healthy: list[tuple[int, float]] = []
+    maps: dict[int, NDArray[np.float16]] = {}
+    for row in range(len(table)):
+        image = torch.from_numpy(table.images([row])).to(device).float() / 255  # type: ignore[arg-type]
+        with torch.inference_mode():
+            logits = scorer(image).float()
+            slice_score = float(sample_scores(logits, image)[score][0])
+        found = logits[0].cpu().numpy()
+        maps[row] = found.astype(np.float16)
+        if table.normal[row]:
+            healthy.append((row, slice_score))
+            continue
+        mask = table.masks([row])[0]  # type: ignore[arg-type]
+        if mask.sum() >= LEAST_PIXELS:
+            precision = float(average_precision_score(mask.ravel(), found.ravel()))
+            lesions.append((table.family[row] or "lesion", row, precision))
+    kept: list[tuple[str, int, float]] = []
+    for family in sorted({name for name, _, _ in lesions}):
+        ranked = sorted((item for item in lesions if item[0] == family), key=lambda item: -item[2])
+        places = dict.fromkeys([0, len(ranked) // 2, len(ranked) - 1])
+        kept += [ranked[place] for place in places]
+    kept += [("healthy", row, value) for row, value in sorted(healthy, key=lambda item: -item[1])[:each]]
+    rows = np.array([row for _, row, _ in kept], np.intp)
+    # A file object, since numpy appends .npz to a name that lacks it.
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(
+            file,
+            image=table.images(rows),
+            mask=table.masks(rows),
+            map=np.stack([maps[row] for row in rows]),
+            label=np.array([label for label, _, _ in kept]),
+            value=np.array([value for _, _, value in kept], np.float32),
+            subject=table.subject[rows],
+        )

@@ -1,0 +1,227 @@
+"""The probe: fixed pseudo-outliers of many families on held-out healthy subjects, on which every trial is scored.
+
+The families are drawn by code of their own with constants of their own, so no setting of a trial can move its
+objective. Those marked as held out resemble nothing that a trial may train on; to do well on them, a detector must
+have learned what healthy tissue looks like. (Select on other synthetic tasks than those trained on: Baugh et al.,
+many-tasks; that synthetic sets predict the ranking on real ones: Zimmerer et al., MOOD 2020.)
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import cycle, islice
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import BadInput
+from core.slices.layout import TableMetadata, VolumeSlices
+from core.slices.split import split_subjects
+from core.slices.table import SliceTable, write_table
+from core.synthesis.masks import UNITS, Brush, Circle, Square
+
+Image = NDArray[np.float32]
+_RECIPE = 1  # raise when a family changes: older probes are then no longer comparable
+_TRIES = 50  # regions tried on one slice
+_SLICES_TRIED = 20
+_LEAST_TISSUE = 0.08
+_LEAST_PIXELS = 6
+_VISIBLE = 0.03
+
+
+class Family(NamedTuple):
+    """How one family alters a slice: (slice, slice of another subject, region, generator) to the altered slice."""
+
+    region: Callable[[np.random.Generator, int], NDArray[np.float32]]
+    alter: Callable[[Image, Image, NDArray[np.float32], np.random.Generator], Image]
+    held_out: bool
+
+
+def _trainable(mask: Brush | Circle | Square) -> Callable[[np.random.Generator, int], NDArray[np.float32]]:
+    return lambda rng, side: mask.decide(rng, side, side).draw(side, side).astype(np.float32)
+
+
+def _blob(rng: np.random.Generator, side: int) -> NDArray[np.float32]:
+    """A lobed region: a Gaussian bump times smooth noise, cut at half its maximum, with an edge of about a pixel."""
+    radius = rng.uniform(7, 16) * side / UNITS
+    return _lobed(rng, side, rng.uniform(0, side, 2), radius)
+
+
+def _ellipse(rng: np.random.Generator, side: int) -> NDArray[np.float32]:
+    mask = np.zeros((side, side), np.float32)
+    centre, axes = rng.uniform(0, side, 2), rng.uniform(6, 18, 2) * side / UNITS
+    cv2.ellipse(mask, (centre, 2 * axes, float(rng.uniform(0, 180))), 1.0, -1)
+    return cv2.GaussianBlur(mask, (0, 0), side / UNITS)
+
+
+def _foci(rng: np.random.Generator, side: int) -> NDArray[np.float32]:
+    """Three to eight small lobed regions within a third of the frame."""
+    centre = rng.uniform(0, side, 2)
+    spots = [
+        _lobed(rng, side, centre + rng.uniform(-side / 6, side / 6, 2), rng.uniform(2.5, 5) * side / UNITS)
+        for _ in range(int(rng.integers(3, 9)))
+    ]
+    return np.maximum.reduce(spots)
+
+
+def _lobed(rng: np.random.Generator, side: int, centre: NDArray[np.float64], radius: float) -> NDArray[np.float32]:
+    rows, columns = np.mgrid[:side, :side].astype(np.float32)
+    bump = np.exp(-((rows - centre[0]) ** 2 + (columns - centre[1]) ** 2) / (2 * radius**2))
+    lobes = cv2.GaussianBlur(rng.standard_normal((side, side), np.float32), (0, 0), max(radius / 2, 1.0))
+    height = bump * (1 + 0.5 * lobes / lobes.std())
+    # A sigmoid across the level set. The bump falls by about 0.6 / radius per pixel there, so the edge is a pixel wide.
+    region = 1 / (1 + np.exp(-(height - 0.5) * max(7 * radius, 10)))
+    return np.where(region > 0.05, region, 0).astype(np.float32)
+
+
+def _shift(image: Image, _other: Image, region: Image, rng: np.random.Generator) -> Image:
+    return image + region * np.float32(rng.choice([-1, 1]) * rng.uniform(0.15, 0.5))
+
+
+def _scale(image: Image, _other: Image, region: Image, rng: np.random.Generator) -> Image:
+    return image * (1 + region * np.float32(rng.choice([rng.uniform(-0.6, -0.25), rng.uniform(0.25, 0.8)])))
+
+
+def _noise(image: Image, _other: Image, region: Image, rng: np.random.Generator) -> Image:
+    return image + region * rng.normal(0, rng.uniform(0.15, 0.4), image.shape).astype(np.float32)
+
+
+def _glow(image: Image, _other: Image, region: Image, rng: np.random.Generator) -> Image:
+    """Tissue drawn toward a grey of its own, keeping a part of its texture, as masses and oedema do."""
+    towards = np.float32(rng.choice([rng.uniform(0.02, 0.25), rng.uniform(0.75, 1.0)]))
+    return image + region * np.float32(rng.uniform(0.5, 0.85)) * (towards - image)
+
+
+def _foreign(image: Image, other: Image, region: Image, rng: np.random.Generator) -> Image:
+    """Anatomy of another subject from elsewhere in its slice, interpolated (after Tan et al., FPI)."""
+    down, right = rng.integers(image.shape[0] // 8, image.shape[0] // 3, 2) * rng.choice([-1, 1], 2)
+    return image + region * np.float32(rng.uniform(0.6, 1.0)) * (np.roll(other, (down, right), (0, 1)) - image)
+
+
+def _smear(image: Image, _other: Image, region: Image, rng: np.random.Generator) -> Image:
+    """Texture lost: the region is blurred."""
+    blurred = cv2.GaussianBlur(image, (0, 0), rng.uniform(3, 6) * image.shape[0] / UNITS)
+    return image + region * (blurred - image)
+
+
+def _swell(image: Image, _other: Image, region: Image, rng: np.random.Generator) -> Image:
+    """Tissue pushed away from, or drawn to, the region's centre (after the source and sink of FPI's test set)."""
+    rows, columns = np.mgrid[: image.shape[0], : image.shape[1]].astype(np.float32)
+    weight = region / region.sum()
+    down, right = rows - (weight * rows).sum(), columns - (weight * columns).sum()
+    pull = cv2.GaussianBlur(region, (0, 0), 2 * image.shape[0] / UNITS) * np.float32(
+        rng.choice([rng.uniform(-0.7, -0.4), rng.uniform(0.4, 0.7)])
+    )
+    return cv2.remap(image, columns - right * pull, rows - down * pull, cv2.INTER_LINEAR)
+
+
+FAMILIES: dict[str, Family] = {
+    "brush-shift": Family(_trainable(Brush()), _shift, held_out=False),
+    "circle-scale": Family(_trainable(Circle()), _scale, held_out=False),
+    "square-noise": Family(_trainable(Square()), _noise, held_out=False),
+    "blob-grey": Family(_blob, _glow, held_out=True),
+    "blob-foreign": Family(_blob, _foreign, held_out=True),
+    "ellipse-blur": Family(_ellipse, _smear, held_out=True),
+    "ellipse-swell": Family(_ellipse, _swell, held_out=True),
+    "foci-grey": Family(_foci, _glow, held_out=True),
+}
+
+
+def build_probe(
+    table: SliceTable, path: Path, *, held_out: float | int = 0.25, per_family: int = 30, clean: int = 60, seed: int = 0
+) -> SliceTable:
+    """Hold subjects out of a table of healthy slices and write the probe made of them.
+
+    held_out: share or number of the subjects. per_family: altered slices of each family. clean: unaltered slices.
+    Slices are spread evenly over the held-out subjects and drawn with replacement only where these run short.
+    Raises BadInput with fewer than two subjects, or when the table is not all normal.
+    """
+    if not table.normal.all():
+        raise BadInput(
+            f"{table.path}: {int((~table.normal).sum())} slices carry a lesion mask; a probe needs healthy ones"
+        )
+    _, subjects = split_subjects(table.subjects, held_out, seed)
+    metadata = TableMetadata(
+        preprocessing=table.metadata.preprocessing,
+        source={
+            "kind": "probe",
+            "recipe": _RECIPE,
+            "seed": seed,
+            "from": table.digest,
+            "held_out_subjects": list(subjects),
+            "families": {name: {"held_out": family.held_out} for name, family in FAMILIES.items()},
+        },
+        source_digest=table.metadata.source_digest,
+    )
+    return write_table(path, _volumes(table, subjects, per_family, clean, seed), metadata)
+
+
+def _volumes(
+    table: SliceTable, subjects: tuple[str, ...], per_family: int, clean: int, seed: int
+) -> Iterator[VolumeSlices]:
+    wanted = [None] * clean + [name for name in FAMILIES for _ in range(per_family)]
+    for number, subject in enumerate(subjects):
+        # Every subject takes each n-th place of the list, so that every family meets every subject.
+        mine = wanted[number :: len(subjects)]
+        rng = np.random.default_rng([seed, number])
+        rows = table.rows_of([subject])
+        rows = rng.permutation(rows[table.foreground[rows] > _LEAST_TISSUE])
+        if not rows.size:
+            raise BadInput(f"{table.path}: subject {subject} has no slice with {_LEAST_TISSUE:.0%} tissue for the probe")
+        queue = cycle(rows)
+        others = table.rows_of([subjects[(number + 1) % len(subjects)]])
+        images, masks, chosen = [], [], []
+        for name in mine:
+            row, altered, mask = _place(name, table, queue, others, rng)
+            images.append(altered)
+            masks.append(mask)
+            chosen.append(row)
+        first = rows[0]
+        yield VolumeSlices(
+            dataset=str(table.dataset[first]),
+            subject=subject.split("/", 1)[1],
+            volume=str(table.volume[first]),
+            images=np.stack(images),
+            masks=np.stack(masks),
+            slice_index=table.slice_index[np.array(chosen)],
+            families=mine,
+        )
+
+
+def _place(
+    name: str | None, table: SliceTable, queue: Iterator[np.intp], others: NDArray[np.intp], rng: np.random.Generator
+) -> tuple[np.intp, NDArray[np.uint8], NDArray[np.uint8]]:
+    """The next slice that can carry this family: its row, the altered slice, and the mask. Raises BadInput."""
+    for row in islice(queue, _SLICES_TRIED):
+        image = table.images([row])[0]
+        if name is None:
+            return row, image, np.zeros_like(image)
+        nearest = others[np.argmin(np.abs(table.slice_index[others] - table.slice_index[row]))]
+        pair = _alter(FAMILIES[name], image, table.images([nearest])[0], rng)
+        if pair is not None:
+            return row, *pair
+    raise BadInput(f"{table.path}: no slice could carry a pseudo-outlier of {name}; expected slices with more tissue")
+
+
+def _alter(
+    family: Family, image: NDArray[np.uint8], other: NDArray[np.uint8], rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | None:
+    """Draw until the region lies on tissue and the change shows; the mask is where it does."""
+    before, foreign = image / np.float32(255), other / np.float32(255)
+    tissue = image > 0
+    inner = cv2.erode(tissue.astype(np.uint8), np.ones((3, 3), np.uint8))
+    for _ in range(_TRIES):
+        region = family.region(rng, image.shape[0])
+        if region.sum() < 4 or (inner * region).sum() < 0.7 * region.sum():
+            continue
+        region = region * tissue
+        after = np.clip(family.alter(before, foreign, region, rng), 0, 1)
+        # Tissue stays tissue: at value 0 the place would be given away by the background's own mark.
+        after = np.where(tissue, np.maximum(after, 1 / 255), 0).astype(np.float32)
+        visible = cv2.blur(np.abs(after - before), (3, 3)) > _VISIBLE
+        core = region > 0.5
+        mask = (visible & core).astype(np.uint8)
+        if mask.sum() >= max(0.6 * core.sum(), _LEAST_PIXELS):
+            return np.rint(after * 255).astype(np.uint8), mask
+    return None

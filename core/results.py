@@ -1,0 +1,107 @@
+"""Entries of evaluation.json: one per detector over its seeds, one per baseline, each with intervals."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from core.evaluation import Evaluation
+from core.intervals import Interval, pixel_interval, sample_interval
+from core.metrics import ScoreHistogram
+from core.scores import SCORES
+
+QUANTITIES = ("auroc", "average_precision")
+
+
+def detector_entry(
+    name: str,
+    config: dict[str, Any],
+    seeds: Sequence[int],
+    on_test: Sequence[Evaluation],
+    on_probe: Sequence[Evaluation],
+) -> dict[str, Any]:
+    """A trained detector: figures under each seed, and intervals over subjects and seeds.
+
+    Dice is taken at the threshold that is best on the probe; the test table has no part in choosing it.
+    """
+    thresholds = [_pooled(evaluation).best_dice()[0] for evaluation in on_probe]
+    dice = [_pooled(e).dice_at(threshold) for e, threshold in zip(on_test, thresholds, strict=True)]
+    return {
+        "name": name,
+        "kind": "detector",
+        "config": config,
+        "seeds": list(seeds),
+        "figures": [evaluation.figures() for evaluation in on_test],
+        "intervals": _intervals(on_test),
+        "dice": [None if value is None else float(value) for value in dice],
+        "thresholds": [float(threshold) for threshold in thresholds],
+        "curves": _curves(on_test[0]),
+        "prevalence": on_test[0].pixel().prevalence,
+    }
+
+
+def floor_entry(name: str, on_test: Evaluation) -> dict[str, Any]:
+    """A baseline that was not trained: intervals over subjects alone."""
+    return {
+        "name": name,
+        "kind": "floor",
+        "config": None,
+        "seeds": [],
+        "figures": [on_test.figures()],
+        "intervals": _intervals([on_test]),
+        "dice": [],
+        "thresholds": [],
+        "curves": _curves(on_test),
+        "prevalence": on_test.pixel().prevalence,
+    }
+
+
+def verdict_on_floor(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Whether the winner beats the best baseline in pixel-level average precision, in words and as a flag.
+
+    Clear means that the two intervals do not overlap, which is stricter than a test of the difference.
+    """
+    quantity = "pixel.average_precision"
+    winner = next(entry for entry in entries if entry["name"] == "winner")["intervals"].get(quantity)
+    floors = [e for e in entries if e["kind"] == "floor" and e["intervals"].get(quantity)]
+    if winner is None or not floors:
+        return {"clear": False, "sentence": "The test table has no anomalous pixels, so nothing can be compared."}
+    floor = max(floors, key=lambda entry: entry["intervals"][quantity]["estimate"])
+    best = floor["intervals"][quantity]
+    figures = f"{_words(winner)} against {_words(best)} for {floor['name']}"
+    if winner["low"] > best["high"]:
+        return {"clear": True, "sentence": f"The winner clearly beats the floor: pixel AP {figures}."}
+    if winner["estimate"] > best["estimate"]:
+        return {
+            "clear": False,
+            "sentence": f"The winner is above the floor, but the intervals overlap: pixel AP {figures}.",
+        }
+    return {"clear": False, "sentence": f"The winner does not beat the floor: pixel AP {figures}."}
+
+
+def _intervals(runs: Sequence[Evaluation]) -> dict[str, dict[str, Any]]:
+    found: dict[str, Interval | None] = {}
+    for quantity in QUANTITIES:
+        for where, tissue in (("pixel", False), ("tissue", True)):
+            found[f"{where}.{quantity}"] = pixel_interval([run.by_subject(tissue=tissue) for run in runs], quantity)
+        for score in SCORES:
+            pairs = [run.sample_by_subject(score) for run in runs]
+            found[f"sample.{score}.{quantity}"] = sample_interval(pairs, quantity)
+    return {name: asdict(interval) for name, interval in found.items() if interval is not None}
+
+
+def _curves(evaluation: Evaluation) -> dict[str, Any]:
+    curves = _pooled(evaluation).thinned_curves()
+    return {name: np.asarray(values).tolist() for name, values in curves._asdict().items()}
+
+
+def _pooled(evaluation: Evaluation) -> ScoreHistogram:
+    total = ScoreHistogram()
+    for histogram in evaluation.frame.values():
+        total.merge(histogram)
+    return total
+
+
+def _words(interval: dict[str, Any]) -> str:
+    return f"{interval['estimate']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]"

@@ -1,0 +1,37 @@
+"""The test table as people read it on a terminal."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.table import Table
+
+
+def results_table(result: dict[str, Any], from_score: str) -> Table:
+    """evaluation.json as a table: mean over seeds and interval over subjects and seeds, detectors above the floor."""
+    test = result["test"]
+    table = Table(
+        title=f"test: {test['slices']} slices of {len(test['subjects'])} subjects, {len(result['seeds'])} seeds, "
+        f"95 % intervals"
+    )
+    columns = {
+        "pixel AP": "pixel.average_precision",
+        "pixel AUROC": "pixel.auroc",
+        "sample AP (mean)": "sample.mean.average_precision",
+        "sample AUROC (mean)": "sample.mean.auroc",
+    }
+    if from_score != "mean":
+        columns[f"sample AUROC ({from_score})"] = f"sample.{from_score}.auroc"
+    table.add_column("")
+    for title in columns:
+        table.add_column(title, justify="right")
+    entries: Sequence[dict[str, Any]] = result["entries"]
+    for entry in entries:
+        name = entry["name"] if entry["kind"] == "detector" else f"floor: {entry['name']}"
+        table.add_row(name, *(_cell(entry["intervals"].get(quantity)) for quantity in columns.values()))
+    return table
+
+
+def _cell(interval: dict[str, Any] | None) -> str:
+    if interval is None:
+        return "-"
+    return f"{interval['estimate']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]"

@@ -1,0 +1,155 @@
+"""From best.json to a detector for use: the winner and its controls trained under every seed, then tested once."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from core.checkpoint import save_detector
+from core.config import Config, from_dict, to_dict
+from core.durable import write_json
+from core.errors import BadStudy
+from core.evaluation import evaluate, objective, scorer_of
+from core.examples import write_examples
+from core.floor import floor_scorers
+from core.provenance import provenance
+from core.results import detector_entry, floor_entry, verdict_on_floor
+from core.slices.split import require_disjoint
+from core.slices.table import SliceTable, open_table
+from core.training import choose_device, train, uses_bf16
+
+FORMAT = 1
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Best:
+    """What best.json says: the winner, its controls, the seeds, and the tables by path and digest."""
+
+    folder: Path
+    data: dict[str, Any]
+
+    @property
+    def configs(self) -> dict[str, Config]:
+        """The winner and the controls that differ from it, by name."""
+        winner = from_dict(self.data["config"], "best.json")
+        controls = {name: from_dict(config, "best.json") for name, config in self.data["controls"].items()}
+        return {"winner": winner} | {name: config for name, config in controls.items() if config != winner}
+
+    def table(self, role: str) -> SliceTable:
+        """The table of a role. Raises BadTable when its content is not that of the study."""
+        reference = self.data["tables"][role]
+        if reference is None:
+            raise BadStudy(f"{self.folder}: the study names no {role} table; run it with --{role} TABLE")
+        return open_table(Path(reference["path"]), digest=reference["digest"])
+
+
+def find_best(name: str | None, runs: Path = Path("runs")) -> Best:
+    """A study's best.json by the study's name or folder, or the newest under `runs`. Raises BadStudy."""
+    places = [Path(name), runs / name] if name else sorted({file.parent for file in runs.glob("*/best.json")}, key=_age)
+    for folder in places:
+        try:
+            data = json.loads((folder / "best.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            continue
+        except ValueError as damaged:
+            raise BadStudy(f"{folder / 'best.json'}: not JSON: {damaged}") from None
+        if data.get("format") != FORMAT:
+            raise BadStudy(f"{folder / 'best.json'}: has format {data.get('format')}, expected {FORMAT}")
+        return Best(folder, data)
+    known = ", ".join(sorted(file.parent.name for file in runs.glob("*/best.json"))) or "none"
+    wanted = f"study {name!r} has" if name else "there is"
+    raise BadStudy(f"{runs}: {wanted} no best.json; finished studies: {known}; python -m study.search writes one")
+
+
+def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
+    """Train, test once, and write `retrained/`: model.safetensors, config.json, evaluation.json, examples.npz.
+
+    Training goes on from checkpoints when it was interrupted. The weights written are those of the seed that scored
+    highest on the probe: the test table has no say in the choice. Without a test table nothing is tested.
+    """
+    target = best.folder / "retrained"
+    chosen = choose_device(device)
+    table, probe = best.table("train"), best.table("probe")
+    rows = np.flatnonzero(~np.isin(table.subject, probe.subjects))
+    seeds: list[int] = best.data["seeds"]
+    detectors: dict[str, list[nn.Module]] = {}
+    seconds: dict[str, float] = {}
+    for name, config in best.configs.items():
+        started = time.perf_counter()
+        detectors[name] = [
+            _train_one(config, table, rows, seed, chosen, target / "checkpoints" / f"{name}-{seed}") for seed in seeds
+        ]
+        seconds[name] = (time.perf_counter() - started) / len(seeds)
+        say(f"{name}: trained under {len(seeds)} seeds, {seconds[name]:.0f} s each")
+
+    winner = best.configs["winner"]
+    bf16 = uses_bf16(winner.training, chosen)
+    on_probe = {
+        name: [evaluate(scorer_of(each, bf16=bf16), probe, device=chosen) for each in found]
+        for name, found in detectors.items()
+    }
+    objectives = [objective(evaluation.figures()) for evaluation in on_probe["winner"]]
+    shipped = int(np.argmax(objectives))
+    save_detector(target, detectors["winner"][shipped], winner)
+    result: dict[str, Any] = {
+        "format": FORMAT,
+        "study": best.data["study"],
+        "seeds": seeds,
+        "shipped": {"seed": seeds[shipped], "rule": "highest objective on the probe", "objectives": objectives},
+        "provenance": provenance(chosen) | {"bf16": bf16},
+        "seconds_per_training": seconds,
+        "test": None,
+        "entries": [],
+    }
+    if best.data["tables"]["test"]:
+        test = best.table("test")
+        require_disjoint(train=tuple(np.unique(table.subject[rows])), probe=probe.subjects, test=test.subjects)
+        say(f"opening the test table once: {len(test)} slices of {len(test.subjects)} subjects")
+        entries = []
+        for name, found in detectors.items():
+            on_test = [evaluate(scorer_of(each, bf16=bf16), test, device=chosen) for each in found]
+            entries.append(detector_entry(name, to_dict(best.configs[name]), seeds, on_test, on_probe[name]))
+        for name, scorer in floor_scorers(table.images(rows), chosen).items():
+            entries.append(floor_entry(name, evaluate(scorer, test, device=chosen)))
+        result["test"] = _describe(test, best)
+        result["entries"] = entries
+        result["floor_verdict"] = verdict_on_floor(entries)
+        scorer = scorer_of(detectors["winner"][shipped], bf16=bf16)
+        write_examples(target / "examples.npz", scorer, test, device=chosen, score=winner.score)
+    write_json(target / "evaluation.json", result)
+    return target
+
+
+def is_current(best: Best) -> bool:
+    """Whether retrained/ already belongs to this best.json: written after it, and complete."""
+    evaluation = best.folder / "retrained" / "evaluation.json"
+    return evaluation.exists() and evaluation.stat().st_mtime >= (best.folder / "best.json").stat().st_mtime
+
+
+def _train_one(
+    config: Config, table: SliceTable, rows: NDArray[np.intp], seed: int, device: torch.device, folder: Path
+) -> nn.Module:
+    *_, last = train(config, table, rows=rows, seed=seed, device=str(device), checkpoints=folder)
+    return last.detector
+
+
+def _describe(test: SliceTable, best: Best) -> dict[str, Any]:
+    return {
+        **best.data["tables"]["test"],
+        "subjects": list(test.subjects),
+        "slices": len(test),
+        "anomalous_slices": int((~test.normal).sum()),
+        "source": test.metadata.source,
+    }
+
+
+def _age(folder: Path) -> float:
+    return -(folder / "best.json").stat().st_mtime

@@ -1,0 +1,42 @@
+"""How an anomaly map becomes one anomaly score per slice. `mean` is the paper's; the others are named alternatives."""
+
+from typing import get_args
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from core.config import ScoreName
+
+SCORES: tuple[ScoreName, ...] = get_args(ScoreName)
+TOP = 0.05  # share of the pixels that the `top` scores average
+
+
+def sample_scores(logits: Tensor, image: Tensor) -> dict[ScoreName, Tensor]:
+    """Every score of a batch, each (B,) float32 in [0, 1].
+
+    logits: anomaly maps (B, H, W) as logit differences. image: the slices (B, H, W), 0 outside the tissue.
+
+    mean: of the anomaly probability over the frame (section II). top: mean of the most anomalous 5 % of pixels.
+    smooth_max: maximum after averaging over windows of 1/16 of a side. foreground_*: the same over tissue only.
+    """
+    probability = logits.float().sigmoid()
+    height, width = probability.shape[1:]
+    flat = probability.flatten(1)
+    tissue = (image > 0).flatten(1)
+    pixels = tissue.sum(1).clamp_min(1)
+    window = max(1, height // 16) // 2 * 2 + 1
+    smooth = functional.avg_pool2d(probability[:, None], window, 1, window // 2, count_include_pad=False)
+    count = max(1, round(TOP * height * width))
+    # Outside the tissue -1 sorts last and is never averaged, as the number of averaged pixels follows the tissue.
+    ranked = torch.where(tissue, flat, -1.0).sort(1, descending=True).values
+    kept = (TOP * pixels).round().clamp_min(1)
+    place = torch.arange(height * width, device=flat.device)
+    foreground_top = torch.where(place < kept[:, None], ranked.clamp_min(0), 0.0).sum(1) / kept
+    return {
+        "mean": flat.mean(1),
+        "top": flat.topk(count, 1).values.mean(1),
+        "smooth_max": smooth.flatten(1).amax(1),
+        "foreground_mean": (flat * tissue).sum(1) / pixels,
+        "foreground_top": foreground_top,
+    }

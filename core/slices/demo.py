@@ -1,0 +1,43 @@
+"""The data of the demo: phantoms, built and ingested once, found again afterwards."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from core.errors import BadTable
+from core.slices.folder import FolderSource
+from core.slices.ingesting import IngestReport, Told, ingest
+from core.slices.preprocess import Preprocessing
+from core.slices.table import open_table
+
+DEMO = Preprocessing(side=64, slices=40)
+"""Small images, so that a search over them takes minutes on two cores."""
+
+
+def demo_tables(root: Path = Path("runs/phantom"), progress: Told | None = None) -> tuple[Path, Path]:
+    """Paths of the training table (healthy) and the test table (with lesions), both made if they are missing.
+
+    They lie at `root`/<digest of the recipe>/train.arrow and test.arrow. A table that cannot be opened or was made
+    with other preprocessing is made anew. Importing the phantoms takes seconds, so it happens only here.
+    """
+    from core.slices.phantom import PhantomSet, build_phantoms
+
+    def built(done: int, total: int) -> None:
+        if progress:
+            progress(done, total, "drawn")
+
+    folder = build_phantoms(PhantomSet(), root, progress=built)
+    for part in ("train", "test"):
+        if not _is_current(folder / f"{part}.arrow"):
+            _ingest_part(folder, part, progress)
+    return folder / "train.arrow", folder / "test.arrow"
+
+
+def _ingest_part(folder: Path, part: str, progress: Told | None) -> IngestReport:
+    return ingest(FolderSource(folder / part, "phantom"), folder / f"{part}.arrow", DEMO, progress=progress)
+
+
+def _is_current(path: Path) -> bool:
+    try:
+        return open_table(path).metadata.preprocessing == asdict(DEMO)
+    except BadTable:
+        return False

@@ -1,0 +1,80 @@
+"""Train a detector: the winner of a study (--best), or one configuration on a slice table.
+
+Examples:
+    python -m core.train --best                      the newest study's winner, over its seeds, tested once
+    python -m core.train --best runs/demo
+    python -m core.train --table slices.arrow --preset robust --set loss.alpha=0.3 --out runs/mine
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.checkpoint import save_detector
+from core.config import PRESETS, differences, override, parse_setting
+from core.console import out, run
+from core.errors import BadConfig
+from core.results_table import results_table
+from core.retraining import find_best, is_current, retrain
+from core.slices.demo import demo_tables
+from core.slices.table import open_table
+from core.training import train
+
+
+def main(
+    study: Annotated[
+        str | None, typer.Argument(help="With --best: a study's name or folder. Default: the newest.")
+    ] = None,
+    best: Annotated[
+        bool, typer.Option("--best", help="Retrain a study's winner over its seeds and test it once.")
+    ] = False,
+    again: Annotated[bool, typer.Option("--again", help="With --best: also if it was done already.")] = False,
+    table: Annotated[Path | None, typer.Option(help="Slice table of healthy slices. Default: the demo's.")] = None,
+    preset: Annotated[str, typer.Option(help="Configuration to start from: paper or robust.")] = "paper",
+    settings: Annotated[list[str] | None, typer.Option("--set", help="dotted.path=value, may be repeated.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all randomness.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    folder: Annotated[Path, typer.Option("--out", help="Folder for checkpoints and the detector.")] = Path(
+        "runs/train"
+    ),
+) -> None:
+    """Train a detector: a study's winner with --best, or one configuration."""
+    if best:
+        _best(study, again, device)
+        return
+    if study is not None:
+        raise BadConfig(f"argument {study!r}: a study is expected only with --best")
+    if preset not in PRESETS:
+        raise BadConfig(f"--preset {preset!r}: expected one of {', '.join(PRESETS)}")
+    config = override(PRESETS[preset], dict(parse_setting(item) for item in settings or []), "--set")
+    slices = open_table(table or demo_tables()[0])
+    out.print(f"training on {slices.path}: {len(slices)} slices of {len(slices.subjects)} subjects", markup=False)
+    out.print(f"departures from the paper: {differences(config) or 'none'}", markup=False)
+    for epoch in train(config, slices, seed=seed, device=device, checkpoints=folder / "checkpoints"):
+        kept = " (from a checkpoint)" if epoch.replayed else ""
+        out.print(f"epoch {epoch.number}/{config.training.epochs}: loss {epoch.loss:.4f}, {epoch.seconds:.1f} s{kept}")
+    save_detector(folder, epoch.detector, config)
+    out.print(f"wrote {folder / 'model.safetensors'} and config.json", markup=False)
+
+
+def _best(study: str | None, again: bool, device: str) -> None:
+    found = find_best(study)
+    out.print(f"study {found.data['study']} in {found.folder}: {found.data['verdict']['sentence']}", markup=False)
+    target = found.folder / "retrained"
+    if is_current(found) and not again:
+        out.print(f"{target} is up to date; --again trains it anew", markup=False)
+    else:
+        retrain(found, device=device, say=lambda text: out.print(text, markup=False))
+    result = json.loads((target / "evaluation.json").read_text(encoding="utf-8"))
+    if result["test"]:
+        out.print(results_table(result, from_score=found.data["verdict"]["score"]))
+        out.print(result["floor_verdict"]["sentence"], markup=False)
+    else:
+        out.print("not tested: the study names no test table", markup=False)
+    out.print(f"detector: {target / 'model.safetensors'} (seed {result['shipped']['seed']})", markup=False)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,225 @@
+"""The training loop: a generator of epochs. It knows nothing of searches; whoever listens may stop it by closing it."""
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
+
+from core import checkpoint
+from core.config import Config, Training, to_dict
+from core.detectors import Batch
+from core.errors import BadConfig, BadStudy, BadTable, TrainingFailed
+from core.provenance import provenance
+from core.slices.table import SliceTable
+from core.synthesis import device as on_device
+from core.synthesis.pseudo_outlier import PseudoOutlier
+
+# Stands where a row would in the seed of an epoch's order; no table has that many rows.
+_ORDER = 2**32 - 1
+_STATISTICS_BATCHES = 16
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One finished epoch.
+
+    loss: mean over its steps. seconds: of training alone, without evaluation.
+    redrawn: pseudo-outliers drawn again by the epsilon rule; forced: those that needed the visible shift.
+    metrics: what the caller's `evaluate` returned.
+    detector: the live detector as of the newest epoch; with weight averaging, the averaged one.
+    replayed: taken from a checkpoint's history rather than trained now.
+    """
+
+    number: int
+    loss: float
+    seconds: float
+    redrawn: int
+    forced: int
+    metrics: dict[str, float]
+    detector: nn.Module
+    replayed: bool = False
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """`auto` is CUDA when there is a GPU. Raises BadConfig when CUDA is asked for and absent."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise BadConfig(f"device = {name!r}: torch {torch.__version__} sees no GPU here; use cpu or auto")
+    return torch.device(name)
+
+
+def uses_bf16(training: Training, device: torch.device) -> bool:
+    """Whether this training runs under bf16 autocast on this device."""
+    if training.precision != "auto":
+        return training.precision == "bf16"
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(torch.cpu._is_avx512_bf16_supported())
+
+
+def train(
+    config: Config,
+    table: SliceTable,
+    *,
+    seed: int,
+    rows: NDArray[np.intp] | None = None,
+    device: str = "auto",
+    checkpoints: Path | None = None,
+    evaluate: Callable[[nn.Module], dict[str, float]] | None = None,
+) -> Iterator[Epoch]:
+    """Train on the healthy slices of a table and yield each finished epoch.
+
+    rows: those to train on, by default all. A slice's random draws follow from its row in the table, so they do not
+        depend on which others are trained on.
+    checkpoints: folder to write to and resume from. A resumed training yields the epochs of its history first, then
+        goes on; on a CPU the weights equal those of an uninterrupted one bit for bit.
+    Raises TrainingFailed when the loss is not finite, BadTable when a slice carries a lesion, BadConfig when the U-Net
+    is too deep for the slices, BadStudy when a checkpoint belongs to another training.
+    """
+    run = _Run(config, table, seed, np.arange(len(table)) if rows is None else rows, choose_device(device))
+    history: list[dict[str, Any]] = []
+    found = checkpoint.newest(checkpoints) if checkpoints else None
+    if found is not None:
+        run.restore(found)
+        history = found.state["history"]
+        yield from (Epoch(**past, detector=run.evaluated, replayed=True) for past in history)
+    for number in range(len(history) + 1, config.training.epochs + 1):
+        past = run.epoch(number)
+        past["metrics"] = evaluate(run.evaluated) if evaluate else {}
+        history.append(past)
+        if checkpoints:
+            checkpoint.save(checkpoints, number, run.snapshot(history))
+        yield Epoch(**past, detector=run.evaluated)
+
+
+class _Run:
+    """The moving parts of one training."""
+
+    def __init__(
+        self, config: Config, table: SliceTable, seed: int, rows: NDArray[np.intp], device: torch.device
+    ) -> None:
+        if not table.normal[rows].all():
+            raise BadTable(
+                f"{table.path}: {int((~table.normal[rows]).sum())} of the training slices carry a lesion mask"
+            )
+        side = 2**config.detector.depth
+        if table.height % side or table.width % side:
+            raise BadConfig(
+                f"detector.depth = {config.detector.depth}: slices of {table.height}x{table.width} cannot be halved "
+                f"that often; expected sides that are multiples of {side}"
+            )
+        self.config, self.table, self.seed, self.rows, self.device = config, table, seed, rows, device
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            detector = config.detector.build(config.loss)
+        self.detector = detector.to(device, memory_format=torch.channels_last)
+        self.bf16 = uses_bf16(config.training, device)
+        self.optimiser = torch.optim.Adam(self.detector.parameters(), lr=config.training.learning_rate)
+        self.steps_per_epoch = math.ceil(len(rows) / config.training.batch)
+        self.average: AveragedModel | None = None
+        if config.training.averaging > 0:
+            average = get_ema_multi_avg_fn(config.training.averaging)
+            self.average = AveragedModel(self.detector, multi_avg_fn=average)
+        # On an accelerator the whole table lives on the device; a host copy stays for the epsilon rule.
+        self.on_device = torch.from_numpy(table.images(rows)).to(device) if device.type != "cpu" else None
+
+    @property
+    def evaluated(self) -> nn.Module:
+        return self.average.module if self.average is not None else self.detector
+
+    def epoch(self, number: int) -> dict[str, Any]:
+        started = time.perf_counter()
+        order = np.random.default_rng([self.seed, number, _ORDER]).permutation(len(self.rows))
+        losses, redrawn, forced = [], 0, 0
+        recent: deque[Tensor] = deque(maxlen=_STATISTICS_BATCHES)
+        self.detector.train()
+        for step, chosen in enumerate(np.array_split(order, self.steps_per_epoch)):
+            batch, outliers = self.batch(chosen, number)
+            losses.append(self.step(batch, (number - 1) * self.steps_per_epoch + step))
+            redrawn += sum(outlier.tries - 1 for outlier in outliers if outlier is not None)
+            forced += sum(outlier.forced for outlier in outliers if outlier is not None)
+            if self.average is not None:
+                recent.append(batch.image)
+        loss = float(torch.stack(losses).mean())
+        if not math.isfinite(loss):
+            raise TrainingFailed(f"the loss of epoch {number} is {loss}; expected a finite number")
+        if self.average is not None:
+            update_bn(recent, self.average.module)
+            self.average.module.eval()
+        self.detector.eval()
+        seconds = time.perf_counter() - started
+        return {"number": number, "loss": loss, "seconds": seconds, "redrawn": redrawn, "forced": forced}
+
+    def batch(self, chosen: NDArray[np.intp], epoch: int) -> tuple[Batch, list[PseudoOutlier | None]]:
+        images = self.table.images(self.rows[chosen]) / np.float32(255)
+        decided = [
+            self.config.synthesis.pseudo_outlier(image, self.seed, epoch, int(row))
+            for image, row in zip(images, self.rows[chosen], strict=True)
+        ]
+        outliers = [outlier for outlier, _ in decided]
+        if self.on_device is not None:
+            clean = self.on_device[torch.from_numpy(chosen).to(self.device)].float() / 255
+            image, mask = on_device.draw(self.config.synthesis, outliers, clean)
+        else:
+            image = torch.from_numpy(np.stack([drawn.image for _, drawn in decided]))
+            mask = torch.from_numpy(np.stack([drawn.label for _, drawn in decided])).float()
+        return Batch(image[:, None].contiguous(memory_format=torch.channels_last), mask), outliers
+
+    def step(self, batch: Batch, step: int) -> Tensor:
+        training = self.config.training
+        if training.schedule == "cosine":
+            done = step / (self.steps_per_epoch * training.epochs)
+            self.optimiser.param_groups[0]["lr"] = training.learning_rate * (1 + math.cos(math.pi * done)) / 2
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            loss: Tensor = self.detector.training_loss(batch)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if training.clip > 0:
+            nn.utils.clip_grad_norm_(self.detector.parameters(), training.clip)
+        self.optimiser.step()
+        if self.average is not None:
+            self.average.update_parameters(self.detector)
+        return loss.detach()
+
+    def snapshot(self, history: list[dict[str, Any]]) -> checkpoint.Checkpoint:
+        tensors = {f"detector.{name}": tensor for name, tensor in self.detector.state_dict().items()}
+        for index, state in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in state.items()}
+        if self.average is not None:
+            tensors["average.n"] = self.average.n_averaged
+        state = {
+            "config": to_dict(self.config),
+            "seed": self.seed,
+            "history": history,
+            "provenance": provenance(self.device) | {"bf16": self.bf16},
+        }
+        return checkpoint.Checkpoint(self.evaluated.state_dict(), tensors, state)
+
+    def restore(self, found: checkpoint.Checkpoint) -> None:
+        if found.state["config"] != to_dict(self.config) or found.state["seed"] != self.seed:
+            raise BadStudy("the checkpoint folder belongs to another configuration or seed; expected an empty folder")
+        self.detector.load_state_dict(_under(found.training, "detector."))
+        optimiser = self.optimiser.state_dict()
+        for name, tensor in _under(found.training, "optimiser.").items():
+            index, key = name.split(".", 1)
+            optimiser["state"].setdefault(int(index), {})[key] = tensor
+        self.optimiser.load_state_dict(optimiser)
+        if self.average is not None:
+            self.average.module.load_state_dict(found.model)
+            self.average.n_averaged.copy_(found.training["average.n"])
+            self.average.module.eval()
+        self.detector.eval()
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

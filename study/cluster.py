@@ -1,0 +1,78 @@
+"""Joining a Ray cluster, or starting one on this machine that nobody else can reach."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+# Read by Ray when it is imported. Without a token, Ray runs anybody's code that reaches its ports.
+os.environ.setdefault("RAY_AUTH_MODE", "token")
+os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # its banner ignores verbose=0
+os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
+os.environ.setdefault("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")
+
+import ray
+
+from core.console import err, out
+from core.errors import BadStudy
+from study.execution import Slots
+
+
+@contextmanager
+def connected() -> Iterator[None]:
+    """Within a job or with RAY_ADDRESS set, use that cluster; otherwise start one here, on loopback, for this process."""
+    joined = "RAY_ADDRESS" in os.environ
+    options = {} if joined else {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    ray.init(log_to_driver=False, logging_level="ERROR", **options)
+    try:
+        resources = ray.cluster_resources()
+        where = "the Ray cluster" if joined else "Ray on this machine"
+        out.print(
+            f"running on {where}: {len(ray.nodes())} node(s), {resources.get('CPU', 0):g} CPUs, "
+            f"{resources.get('GPU', 0):g} GPUs",
+            markup=False,
+        )
+        yield
+    finally:
+        ray.shutdown()
+
+
+def slots(cpus: int, gpus: float | None) -> Slots:
+    """How many trials fit at once. gpus None: one per trial where there are any. Raises BadStudy when none fits."""
+    have = ray.cluster_resources()
+    if gpus is None:
+        gpus = 1.0 if have.get("GPU", 0) > 0 else 0.0
+    fits = int(have.get("CPU", 0) // cpus)
+    if gpus > 0:
+        fits = min(fits, int(have.get("GPU", 0) / gpus + 1e-9))
+    if fits < 1:
+        raise BadStudy(
+            f"a trial asks for {cpus} CPUs and {gpus:g} GPUs; the cluster has {have.get('CPU', 0):g} CPUs and "
+            f"{have.get('GPU', 0):g} GPUs"
+        )
+    return Slots(cpus, gpus, fits)
+
+
+@contextmanager
+def stopping_on_signals() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set, so that a study ends cleanly; a second Ctrl-C ends it at once."""
+    asked = threading.Event()
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+        err.print(f"{signal.Signals(number).name}: stopping; finished trials are kept", style="yellow")
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,149 @@
+"""Carrying out a ledger's assignments on Ray Tune. Tune executes; it remembers nothing that matters.
+
+Every start is a fresh Tuner: what goes on from an earlier one is known to the ledger and to the trials' checkpoints.
+"""
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from ray import tune
+from ray.tune import Stopper
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from study.folder import TableReference
+from study.ledger import NODE, SECONDS, Assignment, Ledger
+from study.progress import Progress
+from study.trainable import FAILED, VALUE, run_trial
+
+# A worker that dies is started again this often; it goes on from its checkpoint.
+_RESTARTS = 3
+
+
+@dataclass(frozen=True)
+class Slots:
+    """What one trial occupies, and how many run at once."""
+
+    cpus: int
+    gpus: float
+    count: int
+
+
+class _Unsaved:
+    """Tune pickles its parts for restores of its own, which a study never does; there is nothing in them to keep."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class _LedgerSearcher(_Unsaved, Searcher):  # type: ignore[misc]
+    """Hands the ledger's assignments to Tune and tells the ledger how each ended."""
+
+    def __init__(self, ledger: Ledger, task: dict[str, Any], folder: Path, progress: Progress) -> None:
+        super().__init__(metric=VALUE, mode="max")
+        self.ledger, self.task, self.folder, self.progress = ledger, task, folder, progress
+        self._assignments: Iterator[Assignment] = ledger.assignments()
+        self._numbers: dict[str, int] = {}
+
+    def suggest(self, trial_id: str) -> Any:
+        assignment = next(self._assignments, None)
+        if assignment is None:
+            return Searcher.FINISHED
+        number = assignment.number
+        self._numbers[trial_id] = number
+        self.progress.started(number, assignment.config)
+        chosen = {"number": number, "config": assignment.config, "seed": assignment.seed}
+        return self.task | chosen | {"folder": str(self.folder / f"{number:05d}")}
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        number = self._numbers.pop(trial_id)
+        if error:
+            self.ledger.fail(number, f"its worker died {_RESTARTS + 1} times")
+        elif result and FAILED in result:
+            self.ledger.fail(number, result[FAILED])
+        self.progress.ended(number, self.ledger.finish(number), self.ledger)
+
+    # The ledger's storage is what a restart reads; Tune's own copy of a searcher would be a second truth.
+    def save(self, checkpoint_path: str) -> None:
+        Path(checkpoint_path).write_bytes(b"")
+
+    def restore(self, checkpoint_path: str) -> None:
+        raise NotImplementedError("a study goes on from its journal; start it again instead of restoring Tune")
+
+
+class _LedgerScheduler(_Unsaved, FIFOScheduler):  # type: ignore[misc]
+    """Asks the ledger after each epoch whether a trial goes on."""
+
+    def __init__(self, ledger: Ledger, progress: Progress) -> None:
+        super().__init__()
+        self.ledger, self.progress = ledger, progress
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        if FAILED in result:
+            return str(TrialScheduler.CONTINUE)
+        number, epoch = trial.config["number"], result["epoch"]
+        stop = self.ledger.report(number, epoch, result[VALUE], json.loads(result["figures"]))
+        self.ledger.note(number, **{NODE: result["node"], SECONDS: result["time_total_s"]})
+        self.progress.epoch(number, epoch, result[VALUE])
+        return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
+
+
+class _Interrupt(_Unsaved, Stopper):  # type: ignore[misc]
+    """Ends everything when a signal asked for it; trials stay unfinished in the ledger."""
+
+    def __init__(self, asked: threading.Event) -> None:
+        self.asked = asked
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+    def stop_all(self) -> bool:
+        return self.asked.is_set()
+
+
+def execute(
+    ledger: Ledger,
+    *,
+    train: TableReference,
+    probe: TableReference,
+    folder: Path,
+    attempts: Path,
+    slots: Slots,
+    progress: Progress,
+    interrupted: threading.Event,
+) -> None:
+    """Run all remaining assignments. Returns early when `interrupted` is set.
+
+    folder: checkpoints, one folder per trial. attempts: where Tune keeps what it needs while it runs.
+    """
+    if ledger.remaining() <= 0:
+        return
+    task = {
+        "train": (train.path, train.digest),
+        "probe": (probe.path, probe.digest),
+        "threads": slots.cpus,
+        "gpu": slots.gpus,
+    }
+    tuner = tune.Tuner(
+        tune.with_resources(run_trial, {"cpu": slots.cpus, "gpu": slots.gpus}),
+        tune_config=tune.TuneConfig(
+            search_alg=_LedgerSearcher(ledger, task, folder.resolve(), progress),
+            scheduler=_LedgerScheduler(ledger, progress),
+            num_samples=ledger.remaining(),
+            max_concurrent_trials=slots.count,
+        ),
+        run_config=tune.RunConfig(
+            name=f"attempt-{uuid4().hex[:8]}",
+            storage_path=str(attempts.resolve()),
+            failure_config=tune.FailureConfig(max_failures=_RESTARTS),
+            stop=_Interrupt(interrupted),
+            verbose=0,
+        ),
+    )
+    with progress:
+        tuner.fit()

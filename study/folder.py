@@ -1,0 +1,157 @@
+"""The folder of a study: where each thing lies, and the file that says what the study is."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from core.durable import write_json
+from core.errors import BadStudy
+from core.slices.table import SliceTable, open_table
+
+FORMAT = 1
+RUNS = Path("runs")
+OBJECTIVE = "probe.families.average_precision"
+OBJECTIVE_TEXT = "pixel-level average precision on the probe, averaged over its families of pseudo-outliers"
+
+
+@dataclass(frozen=True)
+class TableReference:
+    """A slice table by place and content; the content decides."""
+
+    path: str
+    digest: str
+
+    @classmethod
+    def to(cls, table: SliceTable) -> "TableReference":
+        """The reference to an open table."""
+        return cls(str(table.path), table.digest)
+
+    def open(self) -> SliceTable:
+        """The table. Raises BadTable when it is gone or its content is another."""
+        return open_table(Path(self.path), digest=self.digest)
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What a study is. Nothing in it may change while the study lives.
+
+    space: name and text of the search space. train, probe: tables; test: only recorded here, opened after selection.
+    """
+
+    space_name: str
+    space: str
+    train: TableReference
+    probe: TableReference
+    test: TableReference | None
+    objective: str = OBJECTIVE
+    format: int = FORMAT
+
+    def digest(self) -> str:
+        """Changes with everything that may not change; the tables' places may."""
+        parts = [
+            self.space,
+            self.train.digest,
+            self.probe.digest,
+            self.test.digest if self.test else "",
+            self.objective,
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """Paths of one study."""
+
+    root: Path
+
+    @property
+    def name(self) -> str:
+        """The study's name is its folder's."""
+        return self.root.name
+
+    @property
+    def definition_file(self) -> Path:
+        """What the study is."""
+        return self.root / "study.json"
+
+    @property
+    def journal(self) -> Path:
+        """The Optuna journal: the only truth about trials."""
+        return self.root / "journal.log"
+
+    @property
+    def best(self) -> Path:
+        """The winner, how it was chosen, and what core.train needs."""
+        return self.root / "best.json"
+
+    @property
+    def trials(self) -> Path:
+        """One row per trial, for reports and for pandas."""
+        return self.root / "trials.parquet"
+
+    @property
+    def report(self) -> Path:
+        """The report."""
+        return self.root / "report.html"
+
+    @property
+    def retrained(self) -> Path:
+        """What core.train --best writes."""
+        return self.root / "retrained"
+
+    def define(self, definition: Definition) -> bool:
+        """Record what the study is; True when it is new. Raises BadStudy when the folder holds another one."""
+        if not self.definition_file.exists():
+            write_json(self.definition_file, asdict(definition))
+            return True
+        kept = self.definition()
+        if kept.digest() != definition.digest():
+            raise BadStudy(
+                f"{self.root}: this study was begun with other settings ({'; '.join(_changes(kept, definition))}); "
+                f"give another --study name, or the same settings to go on"
+            )
+        return False
+
+    def definition(self) -> Definition:
+        """What the study is. Raises BadStudy when the file is missing or unreadable."""
+        try:
+            data = json.loads(self.definition_file.read_text(encoding="utf-8"))
+            if data["format"] != FORMAT:
+                raise BadStudy(f"{self.definition_file}: has format {data['format']}, expected {FORMAT}")
+            for role in ("train", "probe", "test"):
+                data[role] = TableReference(**data[role]) if data[role] else None
+            return Definition(**data)
+        except FileNotFoundError:
+            raise BadStudy(f"{self.root}: holds no study.json; expected the folder of a study") from None
+        except (ValueError, KeyError, TypeError) as damaged:
+            raise BadStudy(f"{self.definition_file}: cannot be read: {damaged}") from None
+
+
+def find_study(name: str | None, runs: Path = RUNS) -> StudyFolder:
+    """A study by name or folder, or the newest one under `runs`. Raises BadStudy with the names that exist."""
+    if name is not None:
+        for root in (Path(name), runs / name):
+            if (root / "study.json").is_file():
+                return StudyFolder(root)
+    known = sorted(runs.glob("*/study.json"), key=lambda file: (file.parent / "journal.log").stat().st_mtime)
+    if name is None and known:
+        return StudyFolder(known[-1].parent)
+    names = ", ".join(file.parent.name for file in known) or "none"
+    wanted = f"study {name!r}" if name else "a study"
+    raise BadStudy(f"{runs}: {wanted} was not found; there are: {names}; python -m study.search begins one")
+
+
+def _changes(old: Definition, new: Definition) -> list[str]:
+    found = []
+    if old.space != new.space:
+        before, after = old.space.splitlines(), new.space.splitlines()
+        line = next((b for a, b in zip(before, after, strict=False) if a != b), "its length")
+        found.append(f"search space {new.space_name}, first at {line.strip()!r}")
+    for role in ("train", "probe", "test"):
+        a, b = getattr(old, role), getattr(new, role)
+        if (a.digest if a else None) != (b.digest if b else None):
+            found.append(f"{role} table {a.digest[:12] if a else 'none'} then, {b.digest[:12] if b else 'none'} now")
+    if old.objective != new.objective:
+        found.append(f"objective {old.objective} then, {new.objective} now")
+    return found

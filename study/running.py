@@ -1,0 +1,123 @@
+"""A study from beginning to verdict: search, replication, selection. Calling it again goes on where it stopped."""
+
+import threading
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from core.config import Config, differences, to_dict
+from core.console import out
+from core.durable import write_json
+from core.errors import BadStudy
+from core.slices.split import require_disjoint
+from study.execution import Slots, execute
+from study.folder import OBJECTIVE, OBJECTIVE_TEXT, Definition, StudyFolder
+from study.ledger import Ledger, SearchSource, asha, open_study
+from study.progress import Progress
+from study.replicates import ReplicateSource, leaders
+from study.selection import Verdict, candidates, decide, plain
+from study.space import Space
+from study.trials import write_trials
+
+BEST_FORMAT = 1
+
+
+@dataclass
+class Run:
+    """One call of a study."""
+
+    folder: StudyFolder
+    definition: Definition
+    space: Space
+    slots: Slots
+    interrupted: threading.Event
+
+    def search(self) -> Verdict | None:
+        """Search, replicate, decide, and write best.json and trials.parquet. None when it was interrupted."""
+        self._audit()
+        plan = self.space.study
+        base = self.space.base()
+        epochs = base.training.epochs
+
+        trials = open_study(self.folder.journal, "search", asha(plan.grace, plan.reduction))
+        self._carry_out("search", Ledger(trials, SearchSource(self.space), epochs, plan.seed), base)
+        write_trials(trials, self.folder.trials)
+        if self.interrupted.is_set():
+            return None
+
+        configs = leaders(trials, plan.top)
+        if not configs:
+            raise BadStudy(f"{self.folder.root}: no trial reached its full budget; trials.parquet says why each ended")
+        replicates = open_study(self.folder.journal, "replicates")
+        source = ReplicateSource(configs, plan.replicate_seeds())
+        self._carry_out("replicates", Ledger(replicates, source, epochs, plan.seed), base)
+        if self.interrupted.is_set():
+            return None
+
+        ranked = candidates(replicates, plan.replicate_seeds(), epochs)
+        if not ranked:
+            raise BadStudy(f"{self.folder.root}: no configuration finished under every replicate seed")
+        verdict = decide(ranked)
+        write_json(self.folder.best, self._best(verdict, configs))
+        return verdict
+
+    def _carry_out(self, phase: str, ledger: Ledger, base: Config) -> None:
+        out.print(f"{phase}: {ledger.summary()}", markup=False)
+        done = ledger.source.total - ledger.remaining()
+        execute(
+            ledger,
+            train=self.definition.train,
+            probe=self.definition.probe,
+            folder=self.folder.root / phase,
+            attempts=self.folder.root / "attempts",
+            slots=self.slots,
+            progress=Progress(phase, ledger.source.total, done, ledger.epochs, to_dict(base)),
+            interrupted=self.interrupted,
+        )
+
+    def _audit(self) -> None:
+        """Splits are by subject and never meet; the tables are those that the study began with."""
+        roles = self.roles()
+        require_disjoint(**roles)
+        if not roles["train"]:
+            raise BadStudy("every training subject is in the probe; hold fewer out")
+
+    def roles(self) -> dict[str, tuple[str, ...]]:
+        """Subjects by role. The test table is opened for its subjects' names alone."""
+        probe = self.definition.probe.open()
+        found = {
+            "train": tuple(s for s in self.definition.train.open().subjects if s not in probe.subjects),
+            "probe": probe.subjects,
+        }
+        if self.definition.test:
+            found["test"] = self.definition.test.open().subjects
+        return found
+
+    def _best(self, verdict: Verdict, configs: dict[int, Config]) -> dict[str, Any]:
+        winner = replace(configs[verdict.winner.trial], score=verdict.score)
+        controls = {name: self.space.control(name, winner) for name in self.space.controls}
+        return {
+            "format": BEST_FORMAT,
+            "study": self.folder.name,
+            "objective": {"name": OBJECTIVE, "text": OBJECTIVE_TEXT},
+            "verdict": plain(verdict),
+            "config": to_dict(winner),
+            "differences": differences(winner),
+            "controls": {name: to_dict(config) for name, config in controls.items()},
+            "seeds": self.space.study.replicate_seeds(),
+            "replicates": [
+                {
+                    "trial": candidate.trial,
+                    "values": list(candidate.values),
+                    "interval": asdict(candidate.interval),
+                    "figures": list(candidate.figures),
+                    "config": to_dict(configs[candidate.trial]),
+                }
+                for candidate in verdict.candidates
+            ],
+            "tables": {
+                "train": asdict(self.definition.train),
+                "probe": asdict(self.definition.probe),
+                "test": asdict(self.definition.test) if self.definition.test else None,
+            },
+            "subjects": {role: list(names) for role, names in self.roles().items()},
+        }

@@ -1,0 +1,75 @@
+"""Search for the best configuration, replicate it, and name the winner. The same command again goes on where it stopped.
+
+Examples:
+    python -m study.search                                       the demo, on brains made from an atlas
+    python -m study.search --space everything --train slices.arrow --test test.arrow --study mine
+    ray job submit --working-dir . -- python -m study.search --space demo
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.config import parse_setting
+from core.console import out, run
+from core.errors import BadConfig
+from core.probes import build_probe
+from core.slices.demo import demo_tables
+from core.slices.table import open_table
+from study.cluster import connected, slots, stopping_on_signals
+from study.folder import RUNS, Definition, StudyFolder, TableReference
+from study.running import Run
+from study.space import load_space, with_settings
+
+
+def main(
+    space: Annotated[str, typer.Option(help="TOML file, or the name of a shipped space.")] = "demo",
+    train: Annotated[Path | None, typer.Option(help="Slice table of healthy slices. Default: the demo's.")] = None,
+    probe: Annotated[Path | None, typer.Option(help="Probe table. Default: built from the training table.")] = None,
+    test: Annotated[Path | None, typer.Option(help="Test table, opened only after selection.")] = None,
+    study: Annotated[str | None, typer.Option(help="Name of the study. Default: the space's.")] = None,
+    runs: Annotated[Path, typer.Option(help="Folder of all studies; shared by all nodes.")] = RUNS,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="fixed.PATH=VALUE or study.FIELD=VALUE, may be repeated.")
+    ] = None,
+    cpus: Annotated[int, typer.Option("--cpus-per-trial", min=1, help="CPUs, and threads, of one trial.")] = 1,
+    gpus: Annotated[
+        float | None, typer.Option("--gpus-per-trial", min=0, help="GPUs of one trial. Default: 1 where there are any.")
+    ] = None,
+) -> None:
+    """Search, replicate, decide. Ctrl-C stops cleanly; the same command goes on."""
+    name, _, text = load_space(space)
+    loaded, text = with_settings(text, dict(parse_setting(item) for item in settings or []), name)
+    if train is None:
+        if test is not None or probe is not None:
+            raise BadConfig("--test and --probe: expected together with --train")
+        train, test = demo_tables()
+        out.print(f"no --train given: using the demo's brains, {train.parent}", markup=False)
+    table = open_table(train, verify=True)
+    folder = StudyFolder(runs / (study or name))
+    if probe is None:
+        probe = folder.root / "probe.arrow"
+        if not probe.exists():
+            build_probe(table, probe, seed=loaded.study.seed)
+    definition = Definition(
+        space_name=name,
+        space=text,
+        train=TableReference.to(table),
+        probe=TableReference.to(open_table(probe, verify=True)),
+        test=TableReference.to(open_table(test)) if test else None,
+    )
+    new = folder.define(definition)
+    out.print(f"study {folder.name} in {folder.root}: {'begins' if new else 'goes on'}", markup=False)
+    with stopping_on_signals() as interrupted, connected():
+        carried = Run(folder, folder.definition(), loaded, slots(cpus, gpus), interrupted)
+        verdict = carried.search()
+    if verdict is None:
+        out.print("stopped; the same command goes on from here", markup=False)
+        raise typer.Exit(130)
+    out.print(verdict.sentence, markup=False)
+    out.print(f"wrote {folder.best} and {folder.trials}; next: python -m core.train --best {folder.root}", markup=False)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,91 @@
+"""From replicates to a verdict: who wins, by how much, and whether that is clear."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.trial import TrialState
+
+from core.config import ScoreName
+from core.intervals import Interval, mean_interval, paired_difference
+from core.scores import SCORES
+from study.ledger import EPOCHS
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One replicated configuration: objective at full budget under each fresh seed, in the order of the seeds."""
+
+    trial: int
+    values: tuple[float, ...]
+    figures: tuple[dict[str, float], ...]
+    interval: Interval
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of a study. winner: the candidate with the highest mean. clear: the interval of its paired
+    difference to the runner-up, over common seeds, lies above 0. score: the slice score that ranked best on the probe.
+    """
+
+    winner: Candidate
+    candidates: tuple[Candidate, ...]
+    difference: Interval | None
+    clear: bool
+    score: ScoreName
+    sentence: str
+
+
+def candidates(replicates: optuna.Study, seeds: list[int], epochs: int) -> list[Candidate]:
+    """Configurations that finished under every seed, best mean first. One that failed under a seed is left out."""
+    found: dict[int, dict[int, tuple[float, dict[str, float]]]] = {}
+    for trial in replicates.get_trials(deepcopy=False):
+        if trial.state == TrialState.COMPLETE and trial.value is not None:
+            figures = trial.user_attrs[f"{EPOCHS} {epochs}"]
+            found.setdefault(trial.params["trial"], {})[trial.params["seed"]] = (trial.value, figures)
+    complete = []
+    for number, runs in found.items():
+        if all(seed in runs for seed in seeds):
+            values = tuple(runs[seed][0] for seed in seeds)
+            figures_of = tuple(runs[seed][1] for seed in seeds)
+            complete.append(Candidate(number, values, figures_of, mean_interval(values, level=LEVEL)))
+    return sorted(complete, key=lambda candidate: -candidate.interval.estimate)
+
+
+def decide(ranked: list[Candidate]) -> Verdict:
+    """Name the winner and say how sure that is. `ranked` must hold at least one candidate, best first."""
+    winner = ranked[0]
+    score = _best_score(winner)
+    mean = f"trial {winner.trial} has mean {_words(winner.interval)} over {len(winner.values)} fresh seeds"
+    if len(ranked) == 1:
+        return Verdict(winner, tuple(ranked), None, True, score, f"{mean}; it is the only configuration replicated.")
+    difference = paired_difference(winner.values, ranked[1].values, level=LEVEL)
+    clear = difference.low > 0
+    against = f"its lead over trial {ranked[1].trial} is {_words(difference)}"
+    sentence = f"{mean}; {against}." if clear else f"No clear winner: {mean}, but {against}, which includes 0."
+    return Verdict(winner, tuple(ranked), difference, clear, score, sentence[0].upper() + sentence[1:])
+
+
+def plain(verdict: Verdict) -> dict[str, Any]:
+    """The verdict as plain data for best.json."""
+    return {
+        "winner": verdict.winner.trial,
+        "clear": verdict.clear,
+        "sentence": verdict.sentence,
+        "level": LEVEL,
+        "difference": asdict(verdict.difference) if verdict.difference else None,
+        "score": verdict.score,
+    }
+
+
+def _best_score(winner: Candidate) -> ScoreName:
+    """The slice score with the highest mean AUROC on the probe's slices; the paper's `mean` keeps ties."""
+    means = {name: float(np.mean([run[f"sample.{name}.auroc"] for run in winner.figures])) for name in SCORES}
+    return max(SCORES, key=lambda name: means[name])
+
+
+def _words(interval: Interval) -> str:
+    return f"{interval.estimate:.4f} [{interval.low:.4f}, {interval.high:.4f}]"

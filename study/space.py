@@ -1,0 +1,242 @@
+"""Search spaces: TOML in, configurations out. Checked at both ends of every range before a study begins.
+
+A file has five parts. `[study]`: how many trials, seeds and rungs. `preset`: the configuration to start from. `[fixed]`:
+its departures. `[space]`: what is searched, by dotted path. `[controls]`: variants of the winner to compare it with.
+"""
+
+import tomllib
+from dataclasses import dataclass, field
+from importlib.resources import files
+from itertools import combinations
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import optuna
+from annotated_types import Ge, MinLen
+from pydantic import TypeAdapter, ValidationError
+
+from core.config import PRESETS, Config, flatten, override, to_dict
+from core.errors import BadConfig
+
+Value = bool | int | float | str
+_STRICT: dict[str, Any] = {"extra": "forbid"}
+
+
+@dataclass(frozen=True)
+class Range:
+    """A number between low and high, both included; whole when both are whole. when: see Choice."""
+
+    low: int | float
+    high: int | float
+    log: bool = False
+    when: dict[str, list[Value]] = field(default_factory=dict)
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    def __post_init__(self) -> None:
+        if self.low >= self.high:
+            raise ValueError(f"low = {self.low} must be below high = {self.high}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"low = {self.low} must be positive for a log range")
+
+    def ends(self) -> tuple[Value, ...]:
+        """The values at which the range is checked."""
+        return self.low, self.high
+
+    def holds(self, value: Any) -> bool:
+        """Whether a value lies in the range."""
+        return isinstance(value, int | float) and self.low <= value <= self.high
+
+    def suggest(self, trial: optuna.trial.BaseTrial, name: str) -> Value:
+        """Ask Optuna."""
+        if isinstance(self.low, int) and isinstance(self.high, int):
+            return int(trial.suggest_int(name, self.low, self.high, log=self.log))
+        return float(trial.suggest_float(name, float(self.low), float(self.high), log=self.log))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several values. when: searched only if each named parameter has one of the listed values."""
+
+    choices: Annotated[list[Value], MinLen(2)]
+    when: dict[str, list[Value]] = field(default_factory=dict)
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    def ends(self) -> tuple[Value, ...]:
+        """Every choice."""
+        return tuple(self.choices)
+
+    def holds(self, value: Any) -> bool:
+        """Whether a value is among the choices."""
+        return value in self.choices
+
+    def suggest(self, trial: optuna.trial.BaseTrial, name: str) -> Value:
+        """Ask Optuna."""
+        chosen: Value = trial.suggest_categorical(name, self.choices)
+        return chosen
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is spent. The epochs of a full training are the configuration's, training.epochs.
+
+    trials: configurations to try. grace: epochs before ASHA may stop one; reduction: one in that many goes on from
+    each rung; 1 switches ASHA off. top: configurations that are replicated; seeds: fresh seeds for each.
+    """
+
+    trials: Annotated[int, Ge(1)]
+    seed: Annotated[int, Ge(0)] = 0
+    grace: Annotated[int, Ge(1)] = 1
+    reduction: Annotated[int, Ge(1)] = 3
+    top: Annotated[int, Ge(1)] = 3
+    seeds: Annotated[int, Ge(3)] = 3
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    def replicate_seeds(self) -> list[int]:
+        """Seeds of the replicates: never the search's, which is `seed` itself."""
+        return [1000 * (self.seed + 1) + index for index in range(self.seeds)]
+
+
+@dataclass(frozen=True)
+class Space:
+    """A loaded search space."""
+
+    study: Plan
+    space: dict[str, Range | Choice]
+    preset: Literal["paper", "robust"] = "paper"
+    fixed: dict[str, Value] = field(default_factory=dict)
+    controls: dict[str, dict[str, Value]] = field(default_factory=dict)
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    def base(self) -> Config:
+        """The configuration that trials depart from."""
+        return override(PRESETS[self.preset], self.fixed, "fixed")
+
+    def active(self, name: str, values: dict[str, Value]) -> bool:
+        """Whether a parameter is searched, given the values of those before it."""
+        return all(values.get(other) in allowed for other, allowed in self.space[name].when.items())
+
+    def suggest(self, trial: optuna.trial.BaseTrial) -> dict[str, Value]:
+        """Ask Optuna for one configuration's values, define-by-run."""
+        values: dict[str, Value] = {}
+        for name, parameter in self.space.items():
+            if self.active(name, values):
+                values[name] = parameter.suggest(trial, name)
+        return values
+
+    def configure(self, values: dict[str, Any]) -> Config:
+        """The configuration with these values. Raises BadConfig."""
+        return override(self.base(), values, "space")
+
+    def control(self, name: str, winner: Config) -> Config:
+        """A control: the winner with the control's values instead. Raises BadConfig."""
+        return override(winner, self.controls[name], f"controls.{name}")
+
+    def values_of(self, config: Config) -> dict[str, Value] | None:
+        """The values by which this space would reach a configuration's choices, or None when it cannot."""
+        flat = flatten(to_dict(config))
+        values: dict[str, Value] = {}
+        for name, parameter in self.space.items():
+            if self.active(name, values):
+                if not parameter.holds(flat.get(name)):
+                    return None
+                values[name] = flat[name]
+        return values
+
+
+def load_space(name: str) -> tuple[str, Space, str]:
+    """A space by path, or by the name of one that comes with the project: (name, space, text). Raises BadConfig."""
+    path = Path(name)
+    shipped = files("search_spaces") / f"{name.removesuffix('.toml')}.toml"
+    if path.is_file():
+        text = path.read_text(encoding="utf-8")
+    elif shipped.is_file():
+        text = shipped.read_text(encoding="utf-8")
+    else:
+        known = sorted(
+            f.name.removesuffix(".toml") for f in files("search_spaces").iterdir() if f.name.endswith(".toml")
+        )
+        raise BadConfig(f"search space {name!r}: not a file and not one of {', '.join(known)}")
+    return path.stem, parse_space(text, path.name), text
+
+
+def parse_space(text: str, where: str) -> Space:
+    """Read and check a space. Raises BadConfig naming the file, the dotted path, the value and what was expected."""
+    try:
+        return build_space(tomllib.loads(text), where)
+    except tomllib.TOMLDecodeError as error:
+        raise BadConfig(f"{where}: not TOML: {error}") from None
+
+
+def build_space(data: dict[str, Any], where: str) -> Space:
+    """Check plain data as a space. Raises BadConfig."""
+    try:
+        space = TypeAdapter(Space).validate_python(data)
+    except ValidationError as error:
+        # A parameter is tried as a Range and as a Choice; what fits it worse only adds noise.
+        problems = [p for p in error.errors() if "Choice" not in p["loc"]] or error.errors()
+        path = ".".join(str(part) for part in problems[0]["loc"] if part != "Range")
+        value = "" if isinstance(problems[0]["input"], dict) else f" = {problems[0]['input']!r}"
+        raise BadConfig(f"{where}: {path}{value}: {problems[0]['msg']}") from None
+    try:
+        _check(space)
+    except BadConfig as mistake:
+        raise BadConfig(f"{where}: {mistake}") from None
+    return space
+
+
+def _check(space: Space) -> None:
+    """Build the configuration at every end of every range, and at every pair of ends, before anything is spent."""
+    base = space.base()
+    if space.study.reduction > 1 and space.study.grace > base.training.epochs:
+        raise BadConfig(f"study.grace = {space.study.grace}: expected at most training.epochs = {base.training.epochs}")
+    if "training.epochs" in space.space:
+        raise BadConfig("space.training.epochs: every trial has the same full budget; set it under [fixed]")
+    for name, parameter in space.space.items():
+        for other, allowed in parameter.when.items():
+            if other not in space.space:
+                raise BadConfig(f"space.{name}.when.{other}: there is no such parameter in this space")
+            for value in allowed:
+                if not space.space[other].holds(value):
+                    raise BadConfig(f"space.{name}.when.{other} = {value!r}: {other} never takes this value")
+        for end in parameter.ends():
+            _build(space, {name: end})
+    for first, second in combinations(space.space, 2):
+        for one in space.space[first].ends():
+            for two in space.space[second].ends():
+                _build(space, {first: one, second: two})
+    for control in space.controls:
+        space.control(control, base)
+
+
+def _build(space: Space, ends: dict[str, Value]) -> None:
+    """Configure with some parameters at an end; conditions take the first value that allows them, others the base's."""
+    needed: dict[str, Value] = dict(ends)
+    for name in ends:
+        for other, allowed in space.space[name].when.items():
+            if other in needed and needed[other] not in allowed:
+                return  # these two are never searched together
+            needed.setdefault(other, allowed[0])
+    space.configure(needed)
+
+
+def with_settings(text: str, settings: dict[str, Value], where: str) -> tuple[Space, str]:
+    """A space with settings such as {'fixed.training.epochs': 4, 'study.trials': 6} put over its text.
+
+    Returns the space and the text as it now stands, which defines the study. Raises BadConfig.
+    """
+    if not settings:
+        return parse_space(text, where), text
+    data = tomllib.loads(text)
+    for path, value in settings.items():
+        part, _, name = path.partition(".")
+        if part not in ("fixed", "study") or not name:
+            raise BadConfig(
+                f"--set {path}={value}: expected a path under fixed or study, such as fixed.training.epochs"
+            )
+        data.setdefault(part, {})[name] = value
+    changed = text + "".join(f"# --set {path} = {value!r}\n" for path, value in settings.items())
+    return build_space(data, where), changed

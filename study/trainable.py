@@ -1,0 +1,84 @@
+"""What runs on a worker: one training, epoch by epoch, each scored on the probe and reported."""
+
+import json
+import os
+import time
+import traceback
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ray import tune
+
+from core.config import from_dict
+from core.errors import StudyError
+from core.evaluation import evaluate, objective, scorer_of
+from core.slices.table import SliceTable, open_table
+from core.training import choose_device, train, uses_bf16
+
+VALUE = "objective"
+FAILED = "failed"
+
+
+def run_trial(task: dict[str, Any]) -> None:
+    """Train and report. task: assignment, folder, and the tables' paths and digests, as plain data.
+
+    A training that cannot succeed (a loss that is not finite, memory, an error in its code) reports its reason once
+    and ends: trying again would end the same. A killed worker reports nothing, is started again by Ray, and goes on
+    from its checkpoint.
+    """
+    try:
+        for result in epochs(task):
+            tune.report(result)
+    except StudyError as mistake:
+        tune.report({FAILED: str(mistake)})
+    except (MemoryError, torch.OutOfMemoryError) as full:
+        tune.report({FAILED: f"out of memory: {str(full).splitlines()[0] if str(full) else type(full).__name__}"})
+    except Exception as error:  # noqa: BLE001  whatever it is, it is this configuration's and must not stop the study
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(last.filename).name}:{last.lineno}"
+        tune.report({FAILED: f"{type(error).__name__}: {error} ({where})"})
+
+
+def epochs(task: dict[str, Any]) -> Any:
+    """Yield one plain result per epoch; on a resume, those of the checkpoint first."""
+    config = from_dict(task["config"])
+    torch.set_num_threads(task["threads"])
+    device = choose_device("auto" if task["gpu"] else "cpu")
+    if device.type == "cuda" and task["gpu"] < 1:
+        # Ray's fraction of a GPU is only admission control; this makes it a limit.
+        torch.cuda.set_per_process_memory_fraction(task["gpu"])
+    table, probe = _open(*task["train"]), _open(*task["probe"])
+    rows = np.flatnonzero(~np.isin(table.subject, probe.subjects))
+    bf16 = uses_bf16(config.training, device)
+
+    def figures(detector: torch.nn.Module) -> dict[str, float]:
+        started = time.perf_counter()
+        found = evaluate(scorer_of(detector, bf16=bf16), probe, device=device).figures()
+        return found | {VALUE: objective(found), "evaluation_seconds": time.perf_counter() - started}
+
+    training = train(
+        config,
+        table,
+        rows=rows,
+        seed=task["seed"],
+        device=str(device),
+        checkpoints=Path(task["folder"]),
+        evaluate=figures,
+    )
+    for epoch in training:
+        measured = {"loss": epoch.loss, "seconds": epoch.seconds, "redrawn": epoch.redrawn, "forced": epoch.forced}
+        yield {
+            "epoch": epoch.number,
+            VALUE: epoch.metrics[VALUE],
+            "figures": json.dumps(epoch.metrics | measured),  # as text: Tune flattens dictionaries
+            "node": os.uname().nodename,
+            "ended": time.time(),
+        }
+
+
+@cache
+def _open(path: str, digest: str) -> SliceTable:
+    return open_table(Path(path), digest=digest)
