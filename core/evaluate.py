@@ -6,8 +6,9 @@ Examples:
 """
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
+import numpy as np
 import typer
 
 from core.checkpoint import load_detector
@@ -17,7 +18,7 @@ from core.durable import write_json
 from core.errors import BadInput
 from core.evaluation import evaluate, scorer_of
 from core.floor import floor_scorers
-from core.results import detector_entry, floor_entry, verdict_on_floor
+from core.results import detector_entry, differences, floor_entry, verdict_on_floor
 from core.results_table import results_table
 from core.retraining import find_best
 from core.slices.table import open_table
@@ -58,14 +59,15 @@ def main(
     out.print(f"detector {detector}, table {slices.path}", markup=False)
     scorer = scorer_of(network, bf16=uses_bf16(config.training, chosen))
     on_test, on_probe = (evaluate(scorer, each, device=chosen) for each in (slices, probe))
-    rows = [row for row, subject in enumerate(healthy.subject) if subject not in probe.subjects]
-    entries: list[dict[str, Any]] = [detector_entry("winner", to_dict(config), [0], [on_test], [on_probe])]
-    for name, baseline in floor_scorers(healthy.images(rows), chosen).items():  # type: ignore[arg-type]
-        entries.append(floor_entry(name, evaluate(baseline, slices, device=chosen)))
+    baselines = floor_scorers(healthy.images(np.flatnonzero(~np.isin(healthy.subject, probe.subjects))), chosen)
+    floors = {name: evaluate(baseline, slices, device=chosen) for name, baseline in baselines.items()}
+    entries = [detector_entry("winner", to_dict(config), [0], [on_test], [on_probe])]
+    entries += [floor_entry(name, found) for name, found in floors.items()]
+    verdict = verdict_on_floor(entries, differences([on_test], {name: [found] for name, found in floors.items()}))
     test = {"path": str(slices.path), "digest": slices.digest, "subjects": list(slices.subjects), "slices": len(slices)}
-    result = {"test": test, "seeds": [0], "entries": entries, "floor_verdict": verdict_on_floor(entries)}
+    result = {"test": test, "seeds": [0], "entries": entries, "floor_verdict": verdict}
     out.print(results_table(result, from_score=config.score))
-    out.print(verdict_on_floor(entries)["sentence"], markup=False)
+    out.print(verdict["sentence"], markup=False)
     if path:
         write_json(path, result)
 

@@ -6,7 +6,7 @@ with the table. Pixel figures are pooled over slices, as in the paper, over the 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.config import ScoreName
+from core.detectors import Detector
 from core.metrics import Ranking, ScoreHistogram, rank
 from core.scores import SCORES, sample_scores
 from core.slices.table import SliceTable
@@ -122,8 +123,7 @@ def scorer_of(detector: nn.Module, *, bf16: bool = False) -> Scorer:
 
     def score(images: Tensor) -> Tensor:
         with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16):
-            maps: Tensor = detector.anomaly_map(images[:, None].contiguous(memory_format=torch.channels_last))
-        return maps
+            return cast(Detector, detector).anomaly_map(images[:, None].contiguous(memory_format=torch.channels_last))
 
     return score
 

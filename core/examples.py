@@ -19,7 +19,7 @@ LEAST_PIXELS = 20  # slices that barely touch a lesion say little to the eye
 def write_examples(
     path: Path, scorer: Scorer, table: SliceTable, *, device: torch.device, score: ScoreName, each: int = 3
 ) -> None:
-    """Write examples.npz: image, mask (n, H, W) uint8; map (n, H, W) float16 logits; label, subject (n,) str; value (n,).
+    """Write examples.npz: image, mask (n, H, W) uint8; map (n, H, W) float16; label, subject (n,) str; value (n,).
 
     Of each lesion family (or all lesions where families are unknown) the slices at the best, middle and worst ranks by
     pixel AP within the slice; of the healthy slices those with the highest anomaly score, the false positives.
@@ -28,7 +28,8 @@ def write_examples(
     healthy: list[tuple[int, float]] = []
     maps: dict[int, NDArray[np.float16]] = {}
     for row in range(len(table)):
-        image = torch.from_numpy(table.images([row])).to(device).float() / 255  # type: ignore[arg-type]
+        here = np.array([row])
+        image = torch.from_numpy(table.images(here)).to(device).float() / 255
         with torch.inference_mode():
             logits = scorer(image).float()
             slice_score = float(sample_scores(logits, image)[score][0])
@@ -37,7 +38,7 @@ def write_examples(
         if table.normal[row]:
             healthy.append((row, slice_score))
             continue
-        mask = table.masks([row])[0]  # type: ignore[arg-type]
+        mask = table.masks(here)[0]
         if mask.sum() >= LEAST_PIXELS:
             precision = float(average_precision_score(mask.ravel(), found.ravel()))
             lesions.append((table.family[row] or "lesion", row, precision))

@@ -4,7 +4,7 @@ The unit that is resampled is the subject, never the slice or the pixel: slices 
 (Efron and Tibshirani, An Introduction to the Bootstrap, ch. 8; Field and Welsh 2007 for clusters).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,13 +45,32 @@ def pixel_interval(
     runs: for each training seed, histograms by subject, the same subjects in each. A resample draws subjects with
     replacement, the same for all seeds, and seeds with replacement. None when the figure needs a class that is absent.
     """
-    names = sorted(runs[0])
-    pooled = [_total(run.values()) for run in runs]
-    estimates = [getattr(histogram.ranking(), quantity) for histogram in pooled]
-    if any(value is None for value in estimates):
+    estimate = _estimate(runs, quantity)
+    if estimate is None:
         return None
-    counts = [_coarse([run[name] for name in names], total) for run, total in zip(runs, pooled, strict=True)]
-    return _bootstrap(counts, estimates, quantity, resamples, level, seed)
+    counts = [_coarse(run) for run in runs]
+    return _interval(estimate, _resamples(counts, quantity, resamples, seed), level, counts)
+
+
+def pixel_difference(
+    first: Sequence[Mapping[str, ScoreHistogram]],
+    second: Sequence[Mapping[str, ScoreHistogram]],
+    quantity: Quantity,
+    *,
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Interval | None:
+    """The same for the difference, first - second, of two detectors on the same subjects.
+
+    Each resample draws the same subjects for both: what makes a subject hard for both does not widen the interval.
+    """
+    one, two = _estimate(first, quantity), _estimate(second, quantity)
+    if one is None or two is None:
+        return None
+    counts = [[_coarse(run) for run in runs] for runs in (first, second)]
+    values = [_resamples(each, quantity, resamples, seed) for each in counts]
+    return _interval(one - two, values[0] - values[1], level, counts[0])
 
 
 def sample_interval(
@@ -76,7 +95,7 @@ def sample_interval(
         counts.append(table)
     if not np.isfinite(estimates).all():
         return None
-    return _bootstrap(counts, estimates, quantity, resamples, level, seed)
+    return _interval(float(np.mean(estimates)), _resamples(counts, quantity, resamples, seed), level, counts)
 
 
 def mean_interval(values: Sequence[float], *, level: float = 0.95) -> Interval:
@@ -95,50 +114,59 @@ def paired_difference(first: Sequence[float], second: Sequence[float], *, level:
     return mean_interval([a - b for a, b in zip(first, second, strict=True)], level=level)
 
 
-def _bootstrap(
-    counts: Sequence[NDArray[np.float64]],
-    estimates: Sequence[float],
-    quantity: Quantity,
-    resamples: int,
-    level: float,
-    seed: int,
-) -> Interval | None:
-    """counts: for each seed, (subjects, bins, 2). Resamples in which a class is missing are left out."""
-    rng = np.random.default_rng(seed)
+def _estimate(runs: Sequence[Mapping[str, ScoreHistogram]], quantity: Quantity) -> float | None:
+    values = [getattr(_total(run.values()).ranking(), quantity) for run in runs]
+    return None if None in values else float(np.mean(values))
+
+
+def _resamples(
+    counts: Sequence[NDArray[np.float64]], quantity: Quantity, resamples: int, seed: int
+) -> NDArray[np.float64]:
+    """The figure of each resample, (resamples,); not a number where a class is missing.
+
+    counts: for each training seed, (subjects, bins, 2). The subjects drawn follow from their number and `seed` alone.
+    """
     subjects, seeds = len(counts[0]), len(counts)
-    weights = rng.multinomial(subjects, np.full(subjects, 1 / subjects), resamples).astype(np.float64)
-    shares = rng.multinomial(seeds, np.full(seeds, 1 / seeds), resamples) / seeds
+    weights = np.random.default_rng([seed, 0]).multinomial(subjects, np.full(subjects, 1 / subjects), resamples)
+    shares = np.random.default_rng([seed, 1]).multinomial(seeds, np.full(seeds, 1 / seeds), resamples) / seeds
     values = np.zeros(resamples)
     for which, table in enumerate(counts):
         for start in range(0, resamples, _CHUNK):
             part = slice(start, start + _CHUNK)
-            drawn = np.tensordot(weights[part], table, 1)
+            drawn = np.tensordot(weights[part].astype(np.float64), table, 1)
             auroc, precision = rankings_of(drawn)
-            found = auroc if quantity == "auroc" else precision
             # 0 * NaN is NaN, so a resample without a class is dropped whichever seeds it drew.
-            values[part] += shares[part, which] * found
+            values[part] += shares[part, which] * (auroc if quantity == "auroc" else precision)
+    return values
+
+
+def _interval(
+    estimate: float, values: NDArray[np.float64], level: float, counts: Sequence[NDArray[np.float64]]
+) -> Interval | None:
+    """Percentiles of the resamples that have both classes; None when most do not."""
     usable = values[np.isfinite(values)]
-    if usable.size < resamples / 2:
+    if usable.size < values.size / 2:
         return None
     low, high = np.quantile(usable, [(1 - level) / 2, (1 + level) / 2])
     method = f"bootstrap of subjects and seeds, {usable.size} resamples"
-    return Interval(float(np.mean(estimates)), float(low), float(high), level, subjects, seeds, method)
+    return Interval(estimate, float(low), float(high), level, len(counts[0]), len(counts), method)
 
 
-def _coarse(histograms: Sequence[ScoreHistogram], total: ScoreHistogram) -> NDArray[np.float64]:
-    """Counts (subjects, bins, 2) over bins that hold about equal shares of the positives or of the negatives."""
+def _coarse(run: Mapping[str, ScoreHistogram]) -> NDArray[np.float64]:
+    """Counts (subjects, bins, 2), subjects sorted, over bins with equal shares of the positives or of the negatives."""
+    total = _total(run.values())
     reached = np.cumsum(total.counts, 0) / np.maximum(total.counts.sum(0), 1)
     cuts = [np.searchsorted(reached[:, label], np.linspace(0, 1, _BINS // 2)) for label in (0, 1)]
-    edges = np.unique(np.concatenate(cuts))
-    edges = total.keys[np.minimum(edges, len(total.keys) - 1)]
-    table = np.zeros((len(histograms), len(edges) + 1, 2))
-    for row, histogram in zip(table, histograms, strict=True):
-        np.add.at(row, np.searchsorted(edges, histogram.keys), histogram.counts)
+    places = np.unique(np.concatenate(cuts))
+    edges = total.keys[np.minimum(places, len(total.keys) - 1)]
+    table = np.zeros((len(run), len(edges) + 1, 2))
+    for row, name in zip(table, sorted(run), strict=True):
+        np.add.at(row, np.searchsorted(edges, run[name].keys), run[name].counts)
     return table
 
 
-def _total(histograms: object) -> ScoreHistogram:
+def _total(histograms: Iterable[ScoreHistogram]) -> ScoreHistogram:
     total = ScoreHistogram()
-    for histogram in histograms:  # type: ignore[attr-defined]
+    for histogram in histograms:
         total.merge(histogram)
     return total

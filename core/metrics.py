@@ -61,7 +61,7 @@ class ScoreHistogram:
             pairs, found = np.unique(_keys(values) * np.uint32(2) + truth, return_counts=True)
             few = np.zeros((len(pairs), 2), np.int64)
             few[np.arange(len(pairs)), pairs & 1] = found
-            self._merge(pairs >> 1, few)
+            self._merge((pairs >> 1).astype(np.uint32), few)
             return
         dense = np.zeros(2 << _BITS, np.int64)
         for start in range(0, values.size, _CHUNK):

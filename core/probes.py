@@ -9,7 +9,7 @@ many-tasks; that synthetic sets predict the ranking on real ones: Zimmerer et al
 from collections.abc import Callable, Iterator
 from itertools import cycle, islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -21,7 +21,7 @@ from core.slices.split import split_subjects
 from core.slices.table import SliceTable, write_table
 from core.synthesis.masks import UNITS, Brush, Circle, Square
 
-Image = NDArray[np.float32]
+Image = NDArray[np.floating[Any]]
 _RECIPE = 1  # raise when a family changes: older probes are then no longer comparable
 _TRIES = 50  # regions tried on one slice
 _SLICES_TRIED = 20
@@ -33,39 +33,39 @@ _VISIBLE = 0.03
 class Family(NamedTuple):
     """How one family alters a slice: (slice, slice of another subject, region, generator) to the altered slice."""
 
-    region: Callable[[np.random.Generator, int], NDArray[np.float32]]
-    alter: Callable[[Image, Image, NDArray[np.float32], np.random.Generator], Image]
+    region: Callable[[np.random.Generator, int], Image]
+    alter: Callable[[Image, Image, Image, np.random.Generator], Image]
     held_out: bool
 
 
-def _trainable(mask: Brush | Circle | Square) -> Callable[[np.random.Generator, int], NDArray[np.float32]]:
+def _trainable(mask: Brush | Circle | Square) -> Callable[[np.random.Generator, int], Image]:
     return lambda rng, side: mask.decide(rng, side, side).draw(side, side).astype(np.float32)
 
 
-def _blob(rng: np.random.Generator, side: int) -> NDArray[np.float32]:
+def _blob(rng: np.random.Generator, side: int) -> Image:
     """A lobed region: a Gaussian bump times smooth noise, cut at half its maximum, with an edge of about a pixel."""
     radius = rng.uniform(7, 16) * side / UNITS
     return _lobed(rng, side, rng.uniform(0, side, 2), radius)
 
 
-def _ellipse(rng: np.random.Generator, side: int) -> NDArray[np.float32]:
+def _ellipse(rng: np.random.Generator, side: int) -> Image:
     mask = np.zeros((side, side), np.float32)
     centre, axes = rng.uniform(0, side, 2), rng.uniform(6, 18, 2) * side / UNITS
-    cv2.ellipse(mask, (centre, 2 * axes, float(rng.uniform(0, 180))), 1.0, -1)
-    return cv2.GaussianBlur(mask, (0, 0), side / UNITS)
+    cv2.ellipse(mask, (centre.tolist(), (2 * axes).tolist(), float(rng.uniform(0, 180))), 1.0, -1)
+    return np.asarray(cv2.GaussianBlur(mask, (0, 0), side / UNITS), np.float32)
 
 
-def _foci(rng: np.random.Generator, side: int) -> NDArray[np.float32]:
+def _foci(rng: np.random.Generator, side: int) -> Image:
     """Three to eight small lobed regions within a third of the frame."""
     centre = rng.uniform(0, side, 2)
     spots = [
         _lobed(rng, side, centre + rng.uniform(-side / 6, side / 6, 2), rng.uniform(2.5, 5) * side / UNITS)
         for _ in range(int(rng.integers(3, 9)))
     ]
-    return np.maximum.reduce(spots)
+    return np.asarray(np.maximum.reduce(spots))
 
 
-def _lobed(rng: np.random.Generator, side: int, centre: NDArray[np.float64], radius: float) -> NDArray[np.float32]:
+def _lobed(rng: np.random.Generator, side: int, centre: NDArray[np.float64], radius: float) -> Image:
     rows, columns = np.mgrid[:side, :side].astype(np.float32)
     bump = np.exp(-((rows - centre[0]) ** 2 + (columns - centre[1]) ** 2) / (2 * radius**2))
     lobes = cv2.GaussianBlur(rng.standard_normal((side, side), np.float32), (0, 0), max(radius / 2, 1.0))
@@ -113,7 +113,7 @@ def _swell(image: Image, _other: Image, region: Image, rng: np.random.Generator)
     pull = cv2.GaussianBlur(region, (0, 0), 2 * image.shape[0] / UNITS) * np.float32(
         rng.choice([rng.uniform(-0.7, -0.4), rng.uniform(0.4, 0.7)])
     )
-    return cv2.remap(image, columns - right * pull, rows - down * pull, cv2.INTER_LINEAR)
+    return np.asarray(cv2.remap(image, columns - right * pull, rows - down * pull, cv2.INTER_LINEAR))
 
 
 FAMILIES: dict[str, Family] = {
@@ -168,7 +168,9 @@ def _volumes(
         rows = table.rows_of([subject])
         rows = rng.permutation(rows[table.foreground[rows] > _LEAST_TISSUE])
         if not rows.size:
-            raise BadInput(f"{table.path}: subject {subject} has no slice with {_LEAST_TISSUE:.0%} tissue for the probe")
+            raise BadInput(
+                f"{table.path}: subject {subject} has no slice with {_LEAST_TISSUE:.0%} tissue for the probe"
+            )
         queue = cycle(rows)
         others = table.rows_of([subjects[(number + 1) % len(subjects)]])
         images, masks, chosen = [], [], []
@@ -194,11 +196,11 @@ def _place(
 ) -> tuple[np.intp, NDArray[np.uint8], NDArray[np.uint8]]:
     """The next slice that can carry this family: its row, the altered slice, and the mask. Raises BadInput."""
     for row in islice(queue, _SLICES_TRIED):
-        image = table.images([row])[0]
+        image = table.images(np.array([row]))[0]
         if name is None:
             return row, image, np.zeros_like(image)
         nearest = others[np.argmin(np.abs(table.slice_index[others] - table.slice_index[row]))]
-        pair = _alter(FAMILIES[name], image, table.images([nearest])[0], rng)
+        pair = _alter(FAMILIES[name], image, table.images(np.array([nearest]))[0], rng)
         if pair is not None:
             return row, *pair
     raise BadInput(f"{table.path}: no slice could carry a pseudo-outlier of {name}; expected slices with more tissue")

@@ -1,17 +1,17 @@
 """Entries of evaluation.json: one per detector over its seeds, one per baseline, each with intervals."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from core.evaluation import Evaluation
-from core.intervals import Interval, pixel_interval, sample_interval
+from core.intervals import Interval, Quantity, pixel_difference, pixel_interval, sample_interval
 from core.metrics import ScoreHistogram
 from core.scores import SCORES
 
-QUANTITIES = ("auroc", "average_precision")
+QUANTITIES: tuple[Quantity, ...] = ("auroc", "average_precision")
 
 
 def detector_entry(
@@ -57,27 +57,32 @@ def floor_entry(name: str, on_test: Evaluation) -> dict[str, Any]:
     }
 
 
-def verdict_on_floor(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def differences(winner: Sequence[Evaluation], others: Mapping[str, Sequence[Evaluation]]) -> dict[str, Any]:
+    """Pixel-level average precision of the winner minus that of each other, with intervals over common subjects."""
+    subjects = [run.by_subject() for run in winner]
+    found = {
+        name: pixel_difference(subjects, [run.by_subject() for run in runs], "average_precision")
+        for name, runs in others.items()
+    }
+    return {name: asdict(interval) for name, interval in found.items() if interval is not None}
+
+
+def verdict_on_floor(entries: Sequence[dict[str, Any]], against: Mapping[str, Any]) -> dict[str, Any]:
     """Whether the winner beats the best baseline in pixel-level average precision, in words and as a flag.
 
-    Clear means that the two intervals do not overlap, which is stricter than a test of the difference.
+    against: `differences` of the winner to every other entry. Clear means that the interval lies above 0.
     """
-    quantity = "pixel.average_precision"
-    winner = next(entry for entry in entries if entry["name"] == "winner")["intervals"].get(quantity)
-    floors = [e for e in entries if e["kind"] == "floor" and e["intervals"].get(quantity)]
-    if winner is None or not floors:
+    names = [entry["name"] for entry in entries if entry["kind"] == "floor" and entry["name"] in against]
+    if not names:
         return {"clear": False, "sentence": "The test table has no anomalous pixels, so nothing can be compared."}
-    floor = max(floors, key=lambda entry: entry["intervals"][quantity]["estimate"])
-    best = floor["intervals"][quantity]
-    figures = f"{_words(winner)} against {_words(best)} for {floor['name']}"
-    if winner["low"] > best["high"]:
-        return {"clear": True, "sentence": f"The winner clearly beats the floor: pixel AP {figures}."}
-    if winner["estimate"] > best["estimate"]:
-        return {
-            "clear": False,
-            "sentence": f"The winner is above the floor, but the intervals overlap: pixel AP {figures}.",
-        }
-    return {"clear": False, "sentence": f"The winner does not beat the floor: pixel AP {figures}."}
+    best = min(names, key=lambda name: against[name]["estimate"])
+    gap = against[best]
+    figures = f"pixel AP is {_words(gap)} above {best}, the best score without training"
+    if gap["low"] > 0:
+        return {"clear": True, "sentence": f"The winner clearly beats the floor: its {figures}."}
+    if gap["estimate"] > 0:
+        return {"clear": False, "sentence": f"The winner is not clearly above the floor: its {figures}."}
+    return {"clear": False, "sentence": f"The winner does not beat the floor: its {figures}."}
 
 
 def _intervals(runs: Sequence[Evaluation]) -> dict[str, dict[str, Any]]:
@@ -104,4 +109,4 @@ def _pooled(evaluation: Evaluation) -> ScoreHistogram:
 
 
 def _words(interval: dict[str, Any]) -> str:
-    return f"{interval['estimate']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]"
+    return f"{interval['estimate']:+.3f} [{interval['low']:+.3f}, {interval['high']:+.3f}]"

@@ -20,7 +20,7 @@ from core.evaluation import evaluate, objective, scorer_of
 from core.examples import write_examples
 from core.floor import floor_scorers
 from core.provenance import provenance
-from core.results import detector_entry, floor_entry, verdict_on_floor
+from core.results import detector_entry, differences, floor_entry, verdict_on_floor
 from core.slices.split import require_disjoint
 from core.slices.table import SliceTable, open_table
 from core.training import choose_device, train, uses_bf16
@@ -113,15 +113,24 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
         test = best.table("test")
         require_disjoint(train=tuple(np.unique(table.subject[rows])), probe=probe.subjects, test=test.subjects)
         say(f"opening the test table once: {len(test)} slices of {len(test.subjects)} subjects")
-        entries = []
-        for name, found in detectors.items():
-            on_test = [evaluate(scorer_of(each, bf16=bf16), test, device=chosen) for each in found]
-            entries.append(detector_entry(name, to_dict(best.configs[name]), seeds, on_test, on_probe[name]))
-        for name, scorer in floor_scorers(table.images(rows), chosen).items():
-            entries.append(floor_entry(name, evaluate(scorer, test, device=chosen)))
+        on_test = {
+            name: [evaluate(scorer_of(each, bf16=bf16), test, device=chosen) for each in found]
+            for name, found in detectors.items()
+        }
+        floors = {
+            name: evaluate(scorer, test, device=chosen)
+            for name, scorer in floor_scorers(table.images(rows), chosen).items()
+        }
+        others = {name: runs for name, runs in on_test.items() if name != "winner"}
+        against = differences(on_test["winner"], others | {name: [run] for name, run in floors.items()})
+        entries = [
+            detector_entry(name, to_dict(best.configs[name]), seeds, runs, on_probe[name])
+            for name, runs in on_test.items()
+        ] + [floor_entry(name, run) for name, run in floors.items()]
         result["test"] = _describe(test, best)
         result["entries"] = entries
-        result["floor_verdict"] = verdict_on_floor(entries)
+        result["differences"] = against
+        result["floor_verdict"] = verdict_on_floor(entries, against)
         scorer = scorer_of(detectors["winner"][shipped], bf16=bf16)
         write_examples(target / "examples.npz", scorer, test, device=chosen, score=winner.score)
     write_json(target / "evaluation.json", result)

@@ -63,7 +63,7 @@ def uses_bf16(training: Training, device: torch.device) -> bool:
     if training.precision != "auto":
         return training.precision == "bf16"
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.cpu._is_avx512_bf16_supported())
 
 
@@ -122,13 +122,13 @@ class _Run:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             detector = config.detector.build(config.loss)
-        self.detector = detector.to(device, memory_format=torch.channels_last)
+        self.detector = detector.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.bf16 = uses_bf16(config.training, device)
         self.optimiser = torch.optim.Adam(self.detector.parameters(), lr=config.training.learning_rate)
         self.steps_per_epoch = math.ceil(len(rows) / config.training.batch)
         self.average: AveragedModel | None = None
         if config.training.averaging > 0:
-            average = get_ema_multi_avg_fn(config.training.averaging)
+            average = get_ema_multi_avg_fn(config.training.averaging)  # type: ignore[no-untyped-call]
             self.average = AveragedModel(self.detector, multi_avg_fn=average)
         # On an accelerator the whole table lives on the device; a host copy stays for the epsilon rule.
         self.on_device = torch.from_numpy(table.images(rows)).to(device) if device.type != "cpu" else None

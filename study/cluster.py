@@ -1,11 +1,13 @@
 """Joining a Ray cluster, or starting one on this machine that nobody else can reach."""
 
+import logging
 import os
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 # Read by Ray when it is imported. Without a token, Ray runs anybody's code that reaches its ports.
 os.environ.setdefault("RAY_AUTH_MODE", "token")
@@ -26,10 +28,10 @@ from study.execution import Slots
 
 @contextmanager
 def connected() -> Iterator[None]:
-    """Within a job or with RAY_ADDRESS set, use that cluster; otherwise start one here, on loopback, for this process."""
+    """Within a job or with RAY_ADDRESS set, use that cluster; otherwise start one here, on loopback, for this run."""
     joined = "RAY_ADDRESS" in os.environ
-    options = {} if joined else {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
-    ray.init(log_to_driver=False, logging_level="ERROR", **options)
+    options: dict[str, Any] = {} if joined else {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
     try:
         resources = ray.cluster_resources()
         where = "the Ray cluster" if joined else "Ray on this machine"

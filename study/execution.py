@@ -41,7 +41,7 @@ class _Unsaved:
         return {}
 
 
-class _LedgerSearcher(_Unsaved, Searcher):  # type: ignore[misc]
+class _LedgerSearcher(_Unsaved, Searcher):
     """Hands the ledger's assignments to Tune and tells the ledger how each ended."""
 
     def __init__(self, ledger: Ledger, task: dict[str, Any], folder: Path, progress: Progress) -> None:
@@ -76,7 +76,7 @@ class _LedgerSearcher(_Unsaved, Searcher):  # type: ignore[misc]
         raise NotImplementedError("a study goes on from its journal; start it again instead of restoring Tune")
 
 
-class _LedgerScheduler(_Unsaved, FIFOScheduler):  # type: ignore[misc]
+class _LedgerScheduler(_Unsaved, FIFOScheduler):
     """Asks the ledger after each epoch whether a trial goes on."""
 
     def __init__(self, ledger: Ledger, progress: Progress) -> None:
@@ -93,7 +93,7 @@ class _LedgerScheduler(_Unsaved, FIFOScheduler):  # type: ignore[misc]
         return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
 
 
-class _Interrupt(_Unsaved, Stopper):  # type: ignore[misc]
+class _Interrupt(_Unsaved, Stopper):
     """Ends everything when a signal asked for it; trials stay unfinished in the ledger."""
 
     def __init__(self, asked: threading.Event) -> None:

@@ -42,7 +42,10 @@ class Assignment:
 class Source(Protocol):
     """Where assignments come from: a search space, or a list of replicates."""
 
-    total: int
+    @property
+    def total(self) -> int:
+        """Assignments in all."""
+        ...
 
     def prepare(self, study: optuna.Study) -> None:
         """Enqueue what must be tried whatever the sampler says."""
@@ -96,7 +99,8 @@ class Ledger:
         kept = sum(t.state in (TrialState.COMPLETE, TrialState.PRUNED) for t in self.trials())
         failed = sum(t.state == TrialState.FAIL for t in self.trials())
         where = f" (trial {', '.join(resumed)})" if resumed else ""
-        return f"kept {kept}, resumed {len(resumed)}{where}, failed before {failed}, to ask {self.remaining() - len(resumed)}"
+        to_ask = self.remaining() - len(resumed)
+        return f"kept {kept}, resumed {len(resumed)}{where}, failed before {failed}, to ask {to_ask}"
 
     def remaining(self) -> int:
         """Assignments not finished yet."""
@@ -116,15 +120,15 @@ class Ledger:
                 self.fail(number, "interrupted before it began")
         while self._asked() < self.source.total:
             self._reseed()
-            trial = self.study.ask()
+            asked = self.study.ask()
             try:
-                config, seed = self.source.assign(trial)
+                config, seed = self.source.assign(asked)
             except BadConfig as mistake:
-                self.fail(trial.number, str(mistake))
+                self.fail(asked.number, str(mistake))
                 continue
-            trial.set_user_attr(SEED, seed)
-            trial.set_user_attr(CONFIG, to_dict(config))
-            yield Assignment(trial.number, to_dict(config), seed)
+            asked.set_user_attr(SEED, seed)
+            asked.set_user_attr(CONFIG, to_dict(config))
+            yield Assignment(asked.number, to_dict(config), seed)
 
     def report(self, number: int, epoch: int, value: float, figures: dict[str, Any]) -> bool:
         """Record an epoch; True when the trial should stop. Epochs already recorded, as on a resume, change nothing."""

@@ -1,4 +1,4 @@
-"""Search for the best configuration, replicate it, and name the winner. The same command again goes on where it stopped.
+"""Search for the best configuration, replicate it, name the winner. The same command again goes on where it stopped.
 
 Examples:
     python -m study.search                                       the demo, on brains made from an atlas

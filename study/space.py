@@ -1,7 +1,10 @@
 """Search spaces: TOML in, configurations out. Checked at both ends of every range before a study begins.
 
-A file has five parts. `[study]`: how many trials, seeds and rungs. `preset`: the configuration to start from. `[fixed]`:
-its departures. `[space]`: what is searched, by dotted path. `[controls]`: variants of the winner to compare it with.
+preset      the configuration to start from, `paper` or `robust`
+[study]     how many trials, seeds and rungs
+[fixed]     departures from the preset that every trial shares
+[space]     what is searched, by dotted path
+[controls]  variants of the winner to compare it with
 """
 
 import tomllib
@@ -9,7 +12,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 import optuna
 from annotated_types import Ge, MinLen
@@ -73,8 +76,7 @@ class Choice:
 
     def suggest(self, trial: optuna.trial.BaseTrial, name: str) -> Value:
         """Ask Optuna."""
-        chosen: Value = trial.suggest_categorical(name, self.choices)
-        return chosen
+        return cast(Value, trial.suggest_categorical(name, self.choices))
 
 
 @dataclass(frozen=True)

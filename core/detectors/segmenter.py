@@ -37,7 +37,8 @@ class SegmenterDetector(nn.Module):
 
     def training_loss(self, batch: Batch) -> Tensor:
         """The combo loss of the batch (eq. 3)."""
-        return self.loss(self.anomaly_map(batch.image), batch.mask)
+        loss: Tensor = self.loss(self.anomaly_map(batch.image), batch.mask)
+        return loss
 
     def forward(self, image: Tensor) -> Tensor:
         """The anomaly map, so that torch's own tools can call the detector as a module."""
@@ -45,5 +46,5 @@ class SegmenterDetector(nn.Module):
 
     def anomaly_map(self, image: Tensor) -> Tensor:
         """Logit differences (B, H, W): their sigmoid is the softmax's outlier channel, the paper's anomaly map."""
-        logits = self.unet(image).float()
+        logits: Tensor = self.unet(image).float()
         return logits[:, 1] - logits[:, 0]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -64,11 +65,12 @@ def soften(masks: Tensor, edges: Sequence[float]) -> Tensor:
     return sum((tap * padded[:, :, i : i + width] for i, tap in enumerate(taps)), torch.zeros_like(masks))
 
 
-def _kernel(edge: float, offsets: np.ndarray) -> np.ndarray:
+def _kernel(edge: float, offsets: NDArray[np.int64]) -> NDArray[np.float64]:
     if edge <= 0:
         return (offsets == 0).astype(np.float64)
-    weights = np.exp(-(offsets**2) / (2 * edge**2)) * (np.abs(offsets) <= blur_radius(edge))
-    return np.asarray(weights / weights.sum())
+    weights: NDArray[np.float64] = np.exp(-(offsets**2) / (2 * edge**2)) * (np.abs(offsets) <= blur_radius(edge))
+    kernel: NDArray[np.float64] = weights / weights.sum()
+    return kernel
 
 
 def draw(synthesis: Synthesis, outliers: Sequence[PseudoOutlier | None], images: Tensor) -> tuple[Tensor, Tensor]:
