@@ -1,15 +1,12 @@
 """From best.json to a detector for use: the winner and its controls trained under every seed, then tested once."""
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from core.checkpoint import save_detector
@@ -19,11 +16,12 @@ from core.errors import BadStudy
 from core.evaluation import evaluate, objective, scorer_of
 from core.examples import write_examples
 from core.floor import floor_scorers
+from core.jobs import Job, trained
 from core.provenance import provenance
 from core.results import detector_entry, differences, floor_entry, verdict_on_floor
 from core.slices.split import require_disjoint
 from core.slices.table import SliceTable, open_table
-from core.training import choose_device, train, uses_bf16
+from core.training import choose_device, uses_bf16
 
 FORMAT = 1
 Say = Callable[[str], None]
@@ -80,15 +78,20 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
     table, probe = best.table("train"), best.table("probe")
     rows = np.flatnonzero(~np.isin(table.subject, probe.subjects))
     seeds: list[int] = best.data["seeds"]
+    jobs = [
+        Job(name, config, seed, table, rows, str(chosen), target / "checkpoints" / f"{name}-{seed}")
+        for name, config in best.configs.items()
+        for seed in seeds
+    ]
+    say(f"training {', '.join(best.configs)} under seeds {', '.join(map(str, seeds))}")
+    seconds: dict[str, list[float]] = {}
     detectors: dict[str, list[nn.Module]] = {}
-    seconds: dict[str, float] = {}
-    for name, config in best.configs.items():
-        started = time.perf_counter()
-        detectors[name] = [
-            _train_one(config, table, rows, seed, chosen, target / "checkpoints" / f"{name}-{seed}") for seed in seeds
-        ]
-        seconds[name] = (time.perf_counter() - started) / len(seeds)
-        say(f"{name}: trained under {len(seeds)} seeds, {seconds[name]:.0f} s each")
+    for job, spent in trained(jobs):
+        say(f"{job.name}, seed {job.seed}: trained, {spent:.0f} s")
+        seconds.setdefault(job.name, []).append(spent)
+        # Everything is in the checkpoint by now, so this trains nothing: it is how the weights come back.
+        *_, last = job.epochs()
+        detectors.setdefault(job.name, []).append(last.detector)
 
     winner = best.configs["winner"]
     bf16 = uses_bf16(winner.training, chosen)
@@ -105,7 +108,7 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
         "seeds": seeds,
         "shipped": {"seed": seeds[shipped], "rule": "highest objective on the probe", "objectives": objectives},
         "provenance": provenance(chosen) | {"bf16": bf16},
-        "seconds_per_training": seconds,
+        "seconds_per_training": {name: float(np.mean(spent)) for name, spent in seconds.items()},
         "test": None,
         "entries": [],
     }
@@ -141,13 +144,6 @@ def is_current(best: Best) -> bool:
     """Whether retrained/ already belongs to this best.json: written after it, and complete."""
     evaluation = best.folder / "retrained" / "evaluation.json"
     return evaluation.exists() and evaluation.stat().st_mtime >= (best.folder / "best.json").stat().st_mtime
-
-
-def _train_one(
-    config: Config, table: SliceTable, rows: NDArray[np.intp], seed: int, device: torch.device, folder: Path
-) -> nn.Module:
-    *_, last = train(config, table, rows=rows, seed=seed, device=str(device), checkpoints=folder)
-    return last.detector
 
 
 def _describe(test: SliceTable, best: Best) -> dict[str, Any]:

@@ -80,7 +80,7 @@ class _LedgerScheduler(_Unsaved, FIFOScheduler):
     """Asks the ledger after each epoch whether a trial goes on."""
 
     def __init__(self, ledger: Ledger, progress: Progress) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.ledger, self.progress = ledger, progress
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:

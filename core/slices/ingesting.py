@@ -1,6 +1,5 @@
 """Ingest: many volumes in parallel into one slice table, in a fixed order, with the bad ones skipped and listed."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,6 +7,7 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from core.cores import usable_cores
 from core.errors import BadInput, BadVolume
 from core.slices.layout import TableMetadata, VolumeSlices
 from core.slices.nifti import read_mask, read_volume
@@ -76,11 +76,6 @@ def ingest(
         metadata = TableMetadata(asdict(preprocessing), source.describe(), digest.hexdigest(), tuple(skipped))
         writer.finish(metadata)
     return IngestReport(open_table(out), used, tuple(skipped))
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _in_order(

@@ -67,7 +67,7 @@ def soften(masks: Tensor, edges: Sequence[float]) -> Tensor:
 
 def _kernel(edge: float, offsets: NDArray[np.int64]) -> NDArray[np.float64]:
     if edge <= 0:
-        return (offsets == 0).astype(np.float64)
+        return np.asarray(offsets == 0, np.float64)
     weights: NDArray[np.float64] = np.exp(-(offsets**2) / (2 * edge**2)) * (np.abs(offsets) <= blur_radius(edge))
     kernel: NDArray[np.float64] = weights / weights.sum()
     return kernel
