@@ -62,7 +62,7 @@ def main(
     baselines = floor_scorers(healthy.images(np.flatnonzero(~np.isin(healthy.subject, probe.subjects))), chosen)
     floors = {name: evaluate(baseline, slices, device=chosen) for name, baseline in baselines.items()}
     entries = [detector_entry("winner", to_dict(config), [0], [on_test], [on_probe])]
-    entries += [floor_entry(name, found) for name, found in floors.items()]
+    entries += [floor_entry(name, found, config.score) for name, found in floors.items()]
     verdict = verdict_on_floor(entries, differences([on_test], {name: [found] for name, found in floors.items()}))
     test = {"path": str(slices.path), "digest": slices.digest, "subjects": list(slices.subjects), "slices": len(slices)}
     result = {"test": test, "seeds": [0], "entries": entries, "floor_verdict": verdict}

@@ -4,7 +4,7 @@ Maps are never collected: pixel scores go straight into histograms, one per subj
 with the table. Pixel figures are pooled over slices, as in the paper, over the whole frame and over tissue alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -81,10 +81,9 @@ class Evaluation:
         return {name: value for name, value in found.items() if value is not None}
 
 
-def objective(figures: dict[str, float]) -> float:
-    """Pixel average precision averaged over the probe's families: what a study maximises."""
-    values = [v for name, v in figures.items() if name.startswith("family.") and name.endswith(".average_precision")]
-    return float(np.mean(values))
+def objective(figures: dict[str, float], families: Collection[str]) -> float:
+    """Pixel-level average precision averaged over these families of the probe: what a study maximises."""
+    return float(np.mean([figures[f"family.{name}.average_precision"] for name in families]))
 
 
 def evaluate(scorer: Scorer, table: SliceTable, *, device: torch.device, batch: int = 64) -> Evaluation:

@@ -13,6 +13,7 @@ from core.evaluation import Scorer
 from core.scores import sample_scores
 from core.slices.table import SliceTable
 
+_BATCH = 64
 LEAST_PIXELS = 20  # slices that barely touch a lesion say little to the eye
 
 
@@ -27,21 +28,19 @@ def write_examples(
     lesions: list[tuple[str, int, float]] = []
     healthy: list[tuple[int, float]] = []
     maps: dict[int, NDArray[np.float16]] = {}
-    for row in range(len(table)):
-        here = np.array([row])
-        image = torch.from_numpy(table.images(here)).to(device).float() / 255
+    for start in range(0, len(table), _BATCH):
+        rows = np.arange(start, min(start + _BATCH, len(table)))
+        images = torch.from_numpy(table.images(rows)).to(device).float() / 255
         with torch.inference_mode():
-            logits = scorer(image).float()
-            slice_score = float(sample_scores(logits, image)[score][0])
-        found = logits[0].cpu().numpy()
-        maps[row] = found.astype(np.float16)
-        if table.normal[row]:
-            healthy.append((row, slice_score))
-            continue
-        mask = table.masks(here)[0]
-        if mask.sum() >= LEAST_PIXELS:
-            precision = float(average_precision_score(mask.ravel(), found.ravel()))
-            lesions.append((table.family[row] or "lesion", row, precision))
+            logits = scorer(images).float()
+            scores = sample_scores(logits, images)[score].cpu().numpy()
+        for row, mask, found, value in zip(rows, table.masks(rows), logits.cpu().numpy(), scores, strict=True):
+            maps[row] = found.astype(np.float16)
+            if table.normal[row]:
+                healthy.append((row, float(value)))
+            elif mask.sum() >= LEAST_PIXELS:
+                precision = float(average_precision_score(mask.ravel(), found.ravel()))
+                lesions.append((table.family[row] or "lesion", row, precision))
     kept: list[tuple[str, int, float]] = []
     for family in sorted({name for name, _, _ in lesions}):
         ranked = sorted((item for item in lesions if item[0] == family), key=lambda item: -item[2])

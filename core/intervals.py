@@ -1,10 +1,10 @@
 """Intervals: bootstrap over subjects and seeds for a test table, Student's t over seeds for a comparison.
 
 The unit that is resampled is the subject, never the slice or the pixel: slices of one head are not independent
-(Efron and Tibshirani, An Introduction to the Bootstrap, ch. 8; Field and Welsh 2007 for clusters).
+(Efron and Tibshirani, An Introduction to the Bootstrap, 1993, ch. 8 and 13; Field and Welsh 2007 for clusters).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,16 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from core.metrics import ScoreHistogram, rankings_of
+from core.metrics import Ranking, ScoreHistogram, pooled, rank, rankings_of
 
 Quantity = Literal["auroc", "average_precision"]
-_BINS = 2048  # common bins for the resamples; the estimate itself is never coarsened
-_CHUNK = 50
+SampleScores = tuple[NDArray[np.float32], NDArray[np.bool_]]
+_Draw = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""How often each subject was drawn (R, subjects) to counts over ascending scores (R, bins, 2)."""
+
+_BINS = 2048  # common bins for the resamples, which shift AP by less than 3e-4; the estimate itself is never coarsened
+_CHUNK = 50  # resamples at a time: bounds the memory for thousands of slices or bins
 
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with its interval. method says what was resampled or assumed."""
+    """An estimate with its interval. method says what was resampled or assumed, and how often.
+
+    subjects: how many were resampled, 0 for an interval over seeds alone. level: nominal coverage in (0, 1).
+    """
 
     estimate: float
     low: float
@@ -40,16 +47,18 @@ def pixel_interval(
     level: float = 0.95,
     seed: int = 0,
 ) -> Interval | None:
-    """Mean over seeds of a pooled pixel figure, with a percentile interval over subjects and seeds.
+    """Mean over training seeds of a pooled pixel figure, with a percentile interval over subjects and seeds.
 
-    runs: for each training seed, histograms by subject, the same subjects in each. A resample draws subjects with
-    replacement, the same for all seeds, and seeds with replacement. None when the figure needs a class that is absent.
+    runs: for each training seed, histograms by subject. A resample draws subjects with replacement, the same for all
+    seeds, and seeds with replacement. One that misses a class that the figure needs is dropped, and `method` counts
+    those that were used. None when the estimate misses a class, more than half were dropped, or there is one subject.
+    Raises ValueError when subjects differ between runs. Percentiles of few subjects, or of three seeds that differ
+    much, are too narrow: with n of either, their part of the variance is (n-1)/n of what it should be.
     """
-    estimate = _estimate(runs, quantity)
-    if estimate is None:
-        return None
-    counts = [_coarse(run) for run in runs]
-    return _interval(estimate, _resamples(counts, quantity, resamples, seed), level, counts)
+    names = _subjects(runs)
+    estimate = _mean([pooled(run.values()).ranking() for run in runs], quantity)
+    draws = [_draw_pixels(run, names) for run in runs]
+    return _interval(estimate, _resamples(draws, len(names), quantity, resamples, seed), level, len(names), len(runs))
 
 
 def pixel_difference(
@@ -64,38 +73,36 @@ def pixel_difference(
     """The same for the difference, first - second, of two detectors on the same subjects.
 
     Each resample draws the same subjects for both: what makes a subject hard for both does not widen the interval.
+    `seeds` is the number of the first's. Raises ValueError when subjects differ.
     """
-    one, two = _estimate(first, quantity), _estimate(second, quantity)
-    if one is None or two is None:
-        return None
-    counts = [[_coarse(run) for run in runs] for runs in (first, second)]
-    values = [_resamples(each, quantity, resamples, seed) for each in counts]
-    return _interval(one - two, values[0] - values[1], level, counts[0])
+    names = _subjects([*first, *second])
+    values, estimates = [], []
+    for runs in (first, second):
+        estimates.append(_mean([pooled(run.values()).ranking() for run in runs], quantity))
+        draws = [_draw_pixels(run, names) for run in runs]
+        values.append(_resamples(draws, len(names), quantity, resamples, seed))
+    one, two = estimates
+    gap = None if one is None or two is None else one - two
+    return _interval(gap, values[0] - values[1], level, len(names), len(first))
 
 
 def sample_interval(
-    runs: Sequence[Mapping[str, tuple[NDArray[np.float32], NDArray[np.bool_]]]],
+    runs: Sequence[Mapping[str, SampleScores]],
     quantity: Quantity,
     *,
     resamples: int = 1000,
     level: float = 0.95,
     seed: int = 0,
 ) -> Interval | None:
-    """The same for one score per slice: for each training seed, scores and truth by subject."""
-    names = sorted(runs[0])
-    counts, estimates = [], []
+    """`pixel_interval` for one score per slice: for each training seed, scores and truth, both (n,), by subject."""
+    names = _subjects(runs)
+    rankings, draws = [], []
     for run in runs:
-        values, place = np.unique(np.concatenate([run[name][0] for name in names]), return_inverse=True)
-        truth = np.concatenate([run[name][1] for name in names]).astype(np.intp)
-        subject = np.repeat(np.arange(len(names)), [len(run[name][0]) for name in names])
-        table = np.zeros((len(names), values.size, 2))
-        np.add.at(table, (subject, place, truth), 1)
-        auroc, precision = rankings_of(table.sum(0, keepdims=True))
-        estimates.append(float((auroc if quantity == "auroc" else precision)[0]))
-        counts.append(table)
-    if not np.isfinite(estimates).all():
-        return None
-    return _interval(float(np.mean(estimates)), _resamples(counts, quantity, resamples, seed), level, counts)
+        scores, truth = (np.concatenate([run[name][which] for name in names]) for which in (0, 1))
+        rankings.append(rank(scores, truth))
+        draws.append(_draw_slices(scores, truth, np.repeat(np.arange(len(names)), [len(run[n][0]) for n in names])))
+    values = _resamples(draws, len(names), quantity, resamples, seed)
+    return _interval(_mean(rankings, quantity), values, level, len(names), len(runs))
 
 
 def mean_interval(values: Sequence[float], *, level: float = 0.95) -> Interval:
@@ -103,70 +110,98 @@ def mean_interval(values: Sequence[float], *, level: float = 0.95) -> Interval:
     if len(values) < 2:
         raise ValueError(f"an interval over seeds needs at least two, and there is {len(values)}")
     mean, error = float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values)))
-    reach = float(stats.t.ppf((1 + level) / 2, len(values) - 1)) * error
+    reach = float(stats.t.ppf(_tails(level)[1], len(values) - 1)) * error
     return Interval(mean, mean - reach, mean + reach, level, 0, len(values), "Student t over seeds")
 
 
 def paired_difference(first: Sequence[float], second: Sequence[float], *, level: float = 0.95) -> Interval:
-    """Mean of first - second over common seeds with Student's t interval. Raises ValueError when lengths differ."""
+    """Mean of first - second over common seeds with Student's t interval.
+
+    Raises ValueError when lengths differ or with fewer than two values.
+    """
     if len(first) != len(second):
         raise ValueError(f"{len(first)} values cannot be paired with {len(second)}")
     return mean_interval([a - b for a, b in zip(first, second, strict=True)], level=level)
 
 
-def _estimate(runs: Sequence[Mapping[str, ScoreHistogram]], quantity: Quantity) -> float | None:
-    values = [getattr(_total(run.values()).ranking(), quantity) for run in runs]
-    return None if None in values else float(np.mean(values))
+def _subjects(runs: Sequence[Mapping[str, object]]) -> list[str]:
+    """Sorted, so that the draws do not depend on the order in which subjects were scored."""
+    if not runs:
+        raise ValueError("there are no runs to resample")
+    for run in runs[1:]:
+        if odd := sorted(runs[0].keys() ^ run.keys()):
+            raise ValueError(f"runs must share their subjects, but {odd[0]} is not in all of them")
+    return sorted(runs[0])
+
+
+def _mean(rankings: Sequence[Ranking], quantity: Quantity) -> float | None:
+    values = [ranking.auroc if quantity == "auroc" else ranking.average_precision for ranking in rankings]
+    found = [value for value in values if value is not None]
+    return float(np.mean(found)) if found and len(found) == len(values) else None
 
 
 def _resamples(
-    counts: Sequence[NDArray[np.float64]], quantity: Quantity, resamples: int, seed: int
+    draws: Sequence[_Draw], subjects: int, quantity: Quantity, resamples: int, seed: int
 ) -> NDArray[np.float64]:
     """The figure of each resample, (resamples,); not a number where a class is missing.
 
-    counts: for each training seed, (subjects, bins, 2). The subjects drawn follow from their number and `seed` alone.
+    The subjects drawn follow from their number and `seed` alone: figures of several detectors can be subtracted.
     """
-    subjects, seeds = len(counts[0]), len(counts)
     weights = np.random.default_rng([seed, 0]).multinomial(subjects, np.full(subjects, 1 / subjects), resamples)
+    seeds = len(draws)
     shares = np.random.default_rng([seed, 1]).multinomial(seeds, np.full(seeds, 1 / seeds), resamples) / seeds
     values = np.zeros(resamples)
-    for which, table in enumerate(counts):
+    for which, draw in enumerate(draws):
         for start in range(0, resamples, _CHUNK):
             part = slice(start, start + _CHUNK)
-            drawn = np.tensordot(weights[part].astype(np.float64), table, 1)
-            auroc, precision = rankings_of(drawn)
+            auroc, precision = rankings_of(draw(weights[part].astype(np.float64)))
             # 0 * NaN is NaN, so a resample without a class is dropped whichever seeds it drew.
             values[part] += shares[part, which] * (auroc if quantity == "auroc" else precision)
     return values
 
 
 def _interval(
-    estimate: float, values: NDArray[np.float64], level: float, counts: Sequence[NDArray[np.float64]]
+    estimate: float | None, values: NDArray[np.float64], level: float, subjects: int, seeds: int
 ) -> Interval | None:
-    """Percentiles of the resamples that have both classes; None when most do not."""
+    tails = _tails(level)
     usable = values[np.isfinite(values)]
-    if usable.size < values.size / 2:
+    if estimate is None or subjects < 2 or usable.size < values.size / 2:
         return None
-    low, high = np.quantile(usable, [(1 - level) / 2, (1 + level) / 2])
-    method = f"bootstrap of subjects and seeds, {usable.size} resamples"
-    return Interval(estimate, float(low), float(high), level, len(counts[0]), len(counts), method)
+    low, high = np.quantile(usable, tails)
+    method = f"percentile bootstrap of subjects and seeds, {usable.size} of {values.size} resamples"
+    return Interval(estimate, float(low), float(high), level, subjects, seeds, method)
 
 
-def _coarse(run: Mapping[str, ScoreHistogram]) -> NDArray[np.float64]:
-    """Counts (subjects, bins, 2), subjects sorted, over bins with equal shares of the positives or of the negatives."""
-    total = _total(run.values())
-    reached = np.cumsum(total.counts, 0) / np.maximum(total.counts.sum(0), 1)
-    cuts = [np.searchsorted(reached[:, label], np.linspace(0, 1, _BINS // 2)) for label in (0, 1)]
-    places = np.unique(np.concatenate(cuts))
-    edges = total.keys[np.minimum(places, len(total.keys) - 1)]
-    table = np.zeros((len(run), len(edges) + 1, 2))
-    for row, name in zip(table, sorted(run), strict=True):
-        np.add.at(row, np.searchsorted(edges, run[name].keys), run[name].counts)
-    return table
+def _tails(level: float) -> tuple[float, float]:
+    if not 0 < level < 1:
+        raise ValueError(f"the level of an interval must lie between 0 and 1, not {level}")
+    return (1 - level) / 2, (1 + level) / 2
 
 
-def _total(histograms: Iterable[ScoreHistogram]) -> ScoreHistogram:
-    total = ScoreHistogram()
-    for histogram in histograms:
-        total.merge(histogram)
-    return total
+def _draw_pixels(run: Mapping[str, ScoreHistogram], names: Sequence[str]) -> _Draw:
+    """Over bins that hold equal shares of the positives or of the negatives; over all scores where these are few."""
+    total = pooled(run.values())
+    edges = total.keys
+    if edges.size > _BINS:
+        reached = np.cumsum(total.counts, 0) / np.maximum(total.counts.sum(0), 1)
+        cuts = [np.searchsorted(reached[:, label], np.linspace(0, 1, _BINS // 2)) for label in (0, 1)]
+        edges = edges[np.unique(np.minimum(np.concatenate(cuts), edges.size - 1))]
+    table = np.zeros((len(names), edges.size + 1, 2))
+    for row, name in zip(table, names, strict=True):
+        places = np.searchsorted(edges, run[name].keys)
+        for label in (0, 1):
+            row[:, label] = np.bincount(places, run[name].counts[:, label], edges.size + 1)
+    return lambda weights: np.tensordot(weights, table, 1)
+
+
+def _draw_slices(scores: NDArray[np.float32], truth: NDArray[np.bool_], subject: NDArray[np.intp]) -> _Draw:
+    """Over every distinct score; subject (n,) is the number of the subject of each slice."""
+    order = np.argsort(scores, kind="stable")
+    scores, truth, subject = scores[order], truth[order].astype(bool), subject[order]
+    starts = np.flatnonzero(np.append(True, scores[1:] != scores[:-1])[: scores.size])
+
+    def draw(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        drawn = weights[:, subject]
+        return np.stack([np.add.reduceat(drawn * label, starts, axis=1) for label in (~truth, truth)], 2)
+
+    return draw

@@ -27,7 +27,7 @@ _TRIES = 50  # regions tried on one slice
 _SLICES_TRIED = 20
 _LEAST_TISSUE = 0.08
 _LEAST_PIXELS = 6
-_VISIBLE = 0.03
+_VISIBLE = 0.06
 
 
 class Family(NamedTuple):
@@ -44,13 +44,13 @@ def _trainable(mask: Brush | Circle | Square) -> Callable[[np.random.Generator, 
 
 def _blob(rng: np.random.Generator, side: int) -> Image:
     """A lobed region: a Gaussian bump times smooth noise, cut at half its maximum, with an edge of about a pixel."""
-    radius = rng.uniform(7, 16) * side / UNITS
+    radius = rng.uniform(9, 22) * side / UNITS
     return _lobed(rng, side, rng.uniform(0, side, 2), radius)
 
 
 def _ellipse(rng: np.random.Generator, side: int) -> Image:
     mask = np.zeros((side, side), np.float32)
-    centre, axes = rng.uniform(0, side, 2), rng.uniform(6, 18, 2) * side / UNITS
+    centre, axes = rng.uniform(0, side, 2), rng.uniform(9, 24, 2) * side / UNITS
     cv2.ellipse(mask, (centre.tolist(), (2 * axes).tolist(), float(rng.uniform(0, 180))), 1.0, -1)
     return np.asarray(cv2.GaussianBlur(mask, (0, 0), side / UNITS), np.float32)
 
@@ -59,7 +59,7 @@ def _foci(rng: np.random.Generator, side: int) -> Image:
     """Three to eight small lobed regions within a third of the frame."""
     centre = rng.uniform(0, side, 2)
     spots = [
-        _lobed(rng, side, centre + rng.uniform(-side / 6, side / 6, 2), rng.uniform(2.5, 5) * side / UNITS)
+        _lobed(rng, side, centre + rng.uniform(-side / 6, side / 6, 2), rng.uniform(3.5, 7) * side / UNITS)
         for _ in range(int(rng.integers(3, 9)))
     ]
     return np.asarray(np.maximum.reduce(spots))
@@ -90,7 +90,7 @@ def _noise(image: Image, _other: Image, region: Image, rng: np.random.Generator)
 def _glow(image: Image, _other: Image, region: Image, rng: np.random.Generator) -> Image:
     """Tissue drawn toward a grey of its own, keeping a part of its texture, as masses and oedema do."""
     towards = np.float32(rng.choice([rng.uniform(0.02, 0.25), rng.uniform(0.75, 1.0)]))
-    return image + region * np.float32(rng.uniform(0.5, 0.85)) * (towards - image)
+    return image + region * np.float32(rng.uniform(0.7, 1.0)) * (towards - image)
 
 
 def _foreign(image: Image, other: Image, region: Image, rng: np.random.Generator) -> Image:
@@ -101,7 +101,7 @@ def _foreign(image: Image, other: Image, region: Image, rng: np.random.Generator
 
 def _smear(image: Image, _other: Image, region: Image, rng: np.random.Generator) -> Image:
     """Texture lost: the region is blurred."""
-    blurred = cv2.GaussianBlur(image, (0, 0), rng.uniform(3, 6) * image.shape[0] / UNITS)
+    blurred = cv2.GaussianBlur(image, (0, 0), rng.uniform(5, 9) * image.shape[0] / UNITS)
     return image + region * (blurred - image)
 
 
@@ -111,7 +111,7 @@ def _swell(image: Image, _other: Image, region: Image, rng: np.random.Generator)
     weight = region / region.sum()
     down, right = rows - (weight * rows).sum(), columns - (weight * columns).sum()
     pull = cv2.GaussianBlur(region, (0, 0), 2 * image.shape[0] / UNITS) * np.float32(
-        rng.choice([rng.uniform(-0.7, -0.4), rng.uniform(0.4, 0.7)])
+        rng.choice([rng.uniform(-1.5, -0.8), rng.uniform(0.5, 0.8)])
     )
     return np.asarray(cv2.remap(image, columns - right * pull, rows - down * pull, cv2.INTER_LINEAR))
 
@@ -126,6 +126,14 @@ FAMILIES: dict[str, Family] = {
     "ellipse-swell": Family(_ellipse, _swell, held_out=True),
     "foci-grey": Family(_foci, _glow, held_out=True),
 }
+
+
+def held_out_families(probe: SliceTable) -> list[str]:
+    """The families of a probe that no trial may train on. Raises BadInput when the table is not a probe."""
+    families = probe.metadata.source.get("families", {}) if probe.metadata.source.get("kind") == "probe" else {}
+    if not families:
+        raise BadInput(f"{probe.path}: not a probe; make one with python -m core.probe --table TABLE")
+    return [name for name, facts in families.items() if facts["held_out"]]
 
 
 def build_probe(

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from core.config import ScoreName
 from core.evaluation import Evaluation
 from core.intervals import Interval, Quantity, pixel_difference, pixel_interval, sample_interval
 from core.metrics import ScoreHistogram
-from core.scores import SCORES
 
+PAPER_SCORE: ScoreName = "mean"
 QUANTITIES: tuple[Quantity, ...] = ("auroc", "average_precision")
 
 
@@ -33,7 +34,7 @@ def detector_entry(
         "config": config,
         "seeds": list(seeds),
         "figures": [evaluation.figures() for evaluation in on_test],
-        "intervals": _intervals(on_test),
+        "intervals": _intervals(on_test, config["score"]),
         "dice": [None if value is None else float(value) for value in dice],
         "thresholds": [float(threshold) for threshold in thresholds],
         "curves": _curves(on_test[0]),
@@ -41,15 +42,15 @@ def detector_entry(
     }
 
 
-def floor_entry(name: str, on_test: Evaluation) -> dict[str, Any]:
-    """A baseline that was not trained: intervals over subjects alone."""
+def floor_entry(name: str, on_test: Evaluation, score: ScoreName) -> dict[str, Any]:
+    """A baseline that was not trained: intervals over subjects alone. score: the detectors' slice score."""
     return {
         "name": name,
         "kind": "floor",
         "config": None,
         "seeds": [],
         "figures": [on_test.figures()],
-        "intervals": _intervals([on_test]),
+        "intervals": _intervals([on_test], score),
         "dice": [],
         "thresholds": [],
         "curves": _curves(on_test),
@@ -85,14 +86,15 @@ def verdict_on_floor(entries: Sequence[dict[str, Any]], against: Mapping[str, An
     return {"clear": False, "sentence": f"The winner does not beat the floor: its {figures}."}
 
 
-def _intervals(runs: Sequence[Evaluation]) -> dict[str, dict[str, Any]]:
+def _intervals(runs: Sequence[Evaluation], score: ScoreName) -> dict[str, dict[str, Any]]:
+    """Of pixel figures, and of the slice scores that are reported: the paper's mean and the chosen one."""
     found: dict[str, Interval | None] = {}
     for quantity in QUANTITIES:
         for where, tissue in (("pixel", False), ("tissue", True)):
             found[f"{where}.{quantity}"] = pixel_interval([run.by_subject(tissue=tissue) for run in runs], quantity)
-        for score in SCORES:
-            pairs = [run.sample_by_subject(score) for run in runs]
-            found[f"sample.{score}.{quantity}"] = sample_interval(pairs, quantity)
+        for name in dict.fromkeys((PAPER_SCORE, score)):
+            pairs = [run.sample_by_subject(name) for run in runs]
+            found[f"sample.{name}.{quantity}"] = sample_interval(pairs, quantity)
     return {name: asdict(interval) for name, interval in found.items() if interval is not None}
 
 

@@ -17,6 +17,7 @@ from core.evaluation import evaluate, objective, scorer_of
 from core.examples import write_examples
 from core.floor import floor_scorers
 from core.jobs import Job, trained
+from core.probes import held_out_families
 from core.provenance import provenance
 from core.results import detector_entry, differences, floor_entry, verdict_on_floor
 from core.slices.split import require_disjoint
@@ -99,7 +100,8 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
         name: [evaluate(scorer_of(each, bf16=bf16), probe, device=chosen) for each in found]
         for name, found in detectors.items()
     }
-    objectives = [objective(evaluation.figures()) for evaluation in on_probe["winner"]]
+    families = held_out_families(probe)
+    objectives = [objective(evaluation.figures(), families) for evaluation in on_probe["winner"]]
     shipped = int(np.argmax(objectives))
     save_detector(target, detectors["winner"][shipped], winner)
     result: dict[str, Any] = {
@@ -129,7 +131,7 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
         entries = [
             detector_entry(name, to_dict(best.configs[name]), seeds, runs, on_probe[name])
             for name, runs in on_test.items()
-        ] + [floor_entry(name, run) for name, run in floors.items()]
+        ] + [floor_entry(name, run, winner.score) for name, run in floors.items()]
         result["test"] = _describe(test, best)
         result["entries"] = entries
         result["differences"] = against

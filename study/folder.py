@@ -11,8 +11,8 @@ from core.slices.table import SliceTable, open_table
 
 FORMAT = 1
 RUNS = Path("runs")
-OBJECTIVE = "probe.families.average_precision"
-OBJECTIVE_TEXT = "pixel-level average precision on the probe, averaged over its families of pseudo-outliers"
+OBJECTIVE = "probe.held_out_families.average_precision"
+OBJECTIVE_TEXT = "pixel-level average precision on the probe, averaged over its families of pseudo-outliers that no trial may train on"
 
 
 @dataclass(frozen=True)
@@ -134,12 +134,18 @@ def find_study(name: str | None, runs: Path = RUNS) -> StudyFolder:
         for root in (Path(name), runs / name):
             if (root / "study.json").is_file():
                 return StudyFolder(root)
-    known = sorted(runs.glob("*/study.json"), key=lambda file: (file.parent / "journal.log").stat().st_mtime)
+    known = sorted(runs.glob("*/study.json"), key=_last_change)
     if name is None and known:
         return StudyFolder(known[-1].parent)
     names = ", ".join(file.parent.name for file in known) or "none"
     wanted = f"study {name!r}" if name else "a study"
     raise BadStudy(f"{runs}: {wanted} was not found; there are: {names}; python -m study.search begins one")
+
+
+def _last_change(definition: Path) -> float:
+    """When a study last moved on; one that was stopped before its first trial has no journal yet."""
+    journal = definition.parent / "journal.log"
+    return (journal if journal.exists() else definition).stat().st_mtime
 
 
 def _changes(old: Definition, new: Definition) -> list[str]:

@@ -15,6 +15,7 @@ from ray import tune
 from core.config import from_dict
 from core.errors import StudyError
 from core.evaluation import evaluate, objective, scorer_of
+from core.probes import held_out_families
 from core.slices.table import SliceTable, open_table
 from core.training import choose_device, train, uses_bf16
 
@@ -52,12 +53,13 @@ def epochs(task: dict[str, Any]) -> Any:
         torch.cuda.set_per_process_memory_fraction(task["gpu"])
     table, probe = _open(*task["train"]), _open(*task["probe"])
     rows = np.flatnonzero(~np.isin(table.subject, probe.subjects))
+    families = held_out_families(probe)
     bf16 = uses_bf16(config.training, device)
 
     def figures(detector: torch.nn.Module) -> dict[str, float]:
         started = time.perf_counter()
         found = evaluate(scorer_of(detector, bf16=bf16), probe, device=device).figures()
-        return found | {VALUE: objective(found), "evaluation_seconds": time.perf_counter() - started}
+        return found | {VALUE: objective(found, families), "evaluation_seconds": time.perf_counter() - started}
 
     training = train(
         config,

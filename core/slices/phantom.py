@@ -42,7 +42,7 @@ class PhantomSet:
     """
 
     healthy: int = 24
-    lesioned: int = 15
+    lesioned: int = 25
     lesion_free: int = 5
     seed: int = 0
     spacing_mm: float = 2.0

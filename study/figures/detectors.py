@@ -1,0 +1,163 @@
+"""Detectors on the test table: figures with intervals beside the floor, and their ROC and precision-recall curves."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from study.figures.style import ACCENT, GREY, Look, dress, look_of, number, plain, reach
+
+WINNER = "winner"
+_DASHES = ("dash", "dot", "dashdot", "longdash")
+
+
+class Estimate(NamedTuple):
+    """A figure with its interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+class Detector(NamedTuple):
+    """One row of the test table. shape: '' for the floor, which trains nothing.
+
+    estimates: by quantity, such as pixel.average_precision. by_seed: the same under each seed, without intervals.
+    dice: at the threshold chosen on the probe, one per seed. gain: pixel AP of the winner minus this one's.
+    """
+
+    name: str
+    shape: str
+    is_floor: bool
+    estimates: dict[str, Estimate]
+    by_seed: dict[str, tuple[float, ...]]
+    dice: tuple[float, ...]
+    gain: Estimate | None
+    curves: dict[str, list[float]]
+    prevalence: float
+
+    @property
+    def label(self) -> str:
+        """The name as readers see it."""
+        return f"floor: {self.name}" if self.is_floor else self.name
+
+
+class DetectorsInfo(NamedTuple):
+    """The rows of evaluation.json: winner first, then its controls, then the floor."""
+
+    detectors: tuple[Detector, ...]
+
+    @property
+    def prevalence(self) -> float:
+        """Share of anomalous pixels in the frame, the same for all."""
+        return self.detectors[0].prevalence if self.detectors else 0.0
+
+
+def detectors_info(evaluation: Mapping[str, Any] | None) -> DetectorsInfo:
+    """Read the entries of evaluation.json; none without one or without a test table."""
+    entries: Sequence[Mapping[str, Any]] = (evaluation or {}).get("entries", [])
+    gains: Mapping[str, Any] = (evaluation or {}).get("differences", {})
+    rows = []
+    for entry in entries:
+        config = entry["config"] or {}
+        quantities = sorted({name for figures in entry["figures"] for name in figures})
+        rows.append(
+            Detector(
+                entry["name"],
+                str(config.get("synthesis", {}).get("mask", {}).get("kind", "")),
+                entry["kind"] == "floor",
+                {name: _estimate(found) for name, found in entry["intervals"].items()},
+                {name: tuple(f[name] for f in entry["figures"] if name in f) for name in quantities},
+                tuple(value for value in entry["dice"] if value is not None),
+                _estimate(gains[entry["name"]]) if entry["name"] in gains else None,
+                entry["curves"],
+                float(entry["prevalence"]),
+            )
+        )
+    return DetectorsInfo(tuple(sorted(rows, key=lambda row: (row.name != WINNER, row.is_floor))))
+
+
+def draw_intervals(info: DetectorsInfo, quantities: Mapping[str, str]) -> go.Figure:
+    """One panel per quantity {name: axis title}: estimate and interval of every detector, the floor in grey."""
+    drawn = make_subplots(1, len(quantities), shared_yaxes=True, horizontal_spacing=0.06)
+    rows = list(reversed(info.detectors))
+    for column, quantity in enumerate(quantities, 1):
+        for place, row in enumerate(rows):
+            found = row.gain if quantity == "gain" else row.estimates.get(quantity)
+            if found is None:
+                continue
+            look = detector_look(row)
+            drawn.add_trace(
+                go.Scatter(
+                    x=[found.estimate],
+                    y=[place],
+                    error_x=reach(found.estimate, found.low, found.high, look.colour),
+                    mode="markers",
+                    marker={
+                        "symbol": look.symbol,
+                        "size": 15 if row.name == WINNER else 11,
+                        "color": look.colour,
+                        "line": {"width": 2.5 if row.is_floor else 0},
+                    },
+                    text=[f"{plain(row.label)}: {_words(found)}"],
+                    hoverinfo="text",
+                ),
+                1,
+                column,
+            )
+    dress(drawn, x="", y="", height=110 + 38 * len(rows), showlegend=False)
+    labels = [plain(row.label) for row in rows]
+    drawn.update_yaxes(range=[-0.6, len(rows) - 0.4], tickvals=list(range(len(rows))), ticktext=labels)
+    for column, (quantity, title) in enumerate(quantities.items(), 1):
+        drawn.update_xaxes(title_text=title, row=1, col=column)
+        if quantity == "gain":
+            drawn.add_vline(x=0, line={"color": ACCENT, "width": 1.5, "dash": "dash"}, row=1, col=column)
+    return drawn.update_layout(margin={"t": 16})
+
+
+def draw_curves(info: DetectorsInfo) -> go.Figure:
+    """ROC and precision-recall of the first seed; dashed at the prevalence is what guessing reaches."""
+    drawn = make_subplots(1, 2, horizontal_spacing=0.09)
+    floors = 0
+    for row in info.detectors:
+        look = detector_look(row)
+        dash = "solid"
+        if row.is_floor:
+            dash, floors = _DASHES[floors % len(_DASHES)], floors + 1
+        line = {"color": look.colour, "width": 3.5 if row.name == WINNER else 1.8, "dash": dash}
+        for column, (x, y) in enumerate((("false_positive_rate", "recall"), ("recall", "precision")), 1):
+            drawn.add_trace(
+                go.Scatter(
+                    x=row.curves[x], y=row.curves[y], mode="lines", line=line, name=plain(row.label),
+                    legendgroup=row.label, showlegend=column == 1, hovertemplate="%{x:.3f}, %{y:.3f}",
+                ),
+                1, column,
+            )  # fmt: skip
+    dress(drawn, x="", y="", height=430, showlegend=True)
+    guess = {"color": ACCENT, "width": 1.5, "dash": "dash"}
+    drawn.add_shape(type="line", x0=0, y0=0, x1=1, y1=1, line=guess, row=1, col=1)
+    drawn.add_hline(y=info.prevalence, line=guess, row=1, col=2)
+    drawn.add_annotation(
+        x=1, y=info.prevalence, text=f"prevalence {info.prevalence:.3f}", showarrow=False, xanchor="right",
+        yanchor="bottom", row=1, col=2,
+    )  # fmt: skip
+    drawn.update_xaxes(range=[-0.01, 1.01])
+    drawn.update_yaxes(range=[-0.01, 1.02])
+    drawn.update_xaxes(title_text="false positive rate (pixels)", row=1, col=1)
+    drawn.update_yaxes(title_text="true positive rate (pixels)", row=1, col=1)
+    drawn.update_xaxes(title_text="recall (pixels)", row=1, col=2)
+    return drawn.update_yaxes(title_text="precision (pixels)", row=1, col=2)
+
+
+def detector_look(row: Detector) -> Look:
+    """A detector has the look of the masks it was trained with; the floor is grey."""
+    return Look(GREY, "line-ns-open") if row.is_floor else look_of(row.shape)
+
+
+def _estimate(found: Mapping[str, Any]) -> Estimate:
+    return Estimate(float(found["estimate"]), float(found["low"]), float(found["high"]))
+
+
+def _words(found: Estimate) -> str:
+    return f"{number(found.estimate, 3)} [{number(found.low, 3)}, {number(found.high, 3)}]"

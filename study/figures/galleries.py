@@ -1,0 +1,86 @@
+"""What is shown in the galleries: pseudo-outliers as trained on, and anomaly maps on test slices."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.config import Config
+from core.slices.table import SliceTable
+from core.synthesis import PseudoOutlier
+from study.figures.pictures import data_uri, panel
+
+LOW, HIGH = 50.0, 99.8  # percentiles of all shown maps between which the heat runs
+
+
+class Trained(NamedTuple):
+    """A healthy slice, the training pair that was made of it, and how. image, drawn: 0..1; label: 0 and 1; (H, W)."""
+
+    subject: str
+    slice_index: int
+    image: NDArray[np.float32]
+    drawn: NDArray[np.float32]
+    label: NDArray[np.uint8]
+    outlier: PseudoOutlier | None
+
+
+class Example(NamedTuple):
+    """A test slice with its map. value: pixel AP within the slice; for a healthy slice, its anomaly score.
+
+    heat: the map between 0 and 1 on a scale common to all examples.
+    """
+
+    label: str
+    subject: str
+    value: float
+    image: NDArray[np.uint8]
+    truth: NDArray[np.uint8]
+    heat: NDArray[np.float32]
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the slice has no lesion."""
+        return not self.truth.any()
+
+
+def trained_info(
+    config: Config, table: SliceTable, probe_subjects: tuple[str, ...], seed: int, count: int = 12
+) -> tuple[Trained, ...]:
+    """The pairs that epoch 1 under `seed` was trained on, for slices spread evenly over the training rows."""
+    rows = np.flatnonzero(~np.isin(table.subject, probe_subjects))
+    # The middle of equal stretches of the table, so that subjects and heights differ; the rule has no eye for beauty.
+    places = np.unique(((np.arange(count) + 0.5) * len(rows) / count).astype(int))
+    found = []
+    for row in rows[places] if len(rows) else ():
+        image = table.images([int(row)])[0] / np.float32(255)  # type: ignore[arg-type]
+        outlier, drawn = config.synthesis.pseudo_outlier(image, seed, 1, int(row))
+        subject, at = str(table.subject[row]), int(table.slice_index[row])
+        found.append(Trained(subject, at, image, drawn.image, drawn.label, outlier))
+    return tuple(found)
+
+
+def examples_info(path: Path) -> tuple[Example, ...]:
+    """The slices that core.train kept in examples.npz, in its order; none when the file is not there."""
+    if not path.is_file():
+        return ()
+    with np.load(path) as kept:
+        maps = kept["map"].astype(np.float32)
+        low, high = np.percentile(maps, [LOW, HIGH])
+        heat = np.clip((maps - low) / max(float(high - low), 1e-6), 0, 1)
+        return tuple(
+            Example(str(label), str(subject), float(value), image, mask, one)
+            for label, subject, value, image, mask, one in zip(
+                kept["label"], kept["subject"], kept["value"], kept["image"], kept["mask"], heat, strict=True
+            )
+        )
+
+
+def draw_trained(pair: Trained) -> str:
+    """The slice as the detector sees it, and the same with the contour of its label."""
+    return data_uri(panel(pair.drawn), panel(pair.drawn, pair.label))
+
+
+def draw_example(example: Example) -> str:
+    """The slice, and the same under the heat with the contour of the truth."""
+    return data_uri(panel(example.image), panel(example.image, example.truth, example.heat))

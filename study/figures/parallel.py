@@ -1,0 +1,167 @@
+"""Parallel coordinates: every trial as a line through its parameters to its objective.
+
+Drawn from plain lines rather than plotly's own kind, which knows neither parameters that are not searched under a
+condition nor log axes, cannot dim single lines, and does not print.
+"""
+
+from collections.abc import Sequence
+from math import log10
+from typing import Any, NamedTuple
+
+import plotly.graph_objects as go
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.trial import TrialState
+
+from study.figures.style import FONT, GREY, figure, look_of, number, plain, shape_name
+from study.records import TrialRecord
+
+ABSENT = -0.12  # where a line passes an axis whose parameter it does not have
+
+
+class Axis(NamedTuple):
+    """One axis: its dotted name and its ticks, (place in 0..1, text)."""
+
+    name: str
+    ticks: tuple[tuple[float, str], ...]
+    log: bool = False
+
+
+class Line(NamedTuple):
+    """One trial: its place on every axis, None where it has no such parameter; words has its values."""
+
+    number: int
+    shape: str
+    full: bool
+    places: tuple[float | None, ...]
+    words: tuple[str, ...]
+
+
+class ParallelInfo(NamedTuple):
+    """axes: parameters in the order in which they were searched, the objective last. best: the line to be bold."""
+
+    axes: tuple[Axis, ...]
+    lines: tuple[Line, ...]
+    best: int | None
+
+
+def parallel_info(trials: Sequence[TrialRecord], objective: str, best: int | None = None) -> ParallelInfo:
+    """Place every scored trial on the axes of all parameters that any of them has."""
+    scored = [trial for trial in trials if trial.value is not None and trial.params]
+    if not scored:
+        return ParallelInfo((), (), best)
+    searched: dict[str, BaseDistribution] = {}
+    for trial in scored:
+        searched |= {name: kind for name, kind in trial.distributions.items() if name not in searched}
+    values = [trial.value for trial in scored if trial.value is not None]
+    low, high = min(values), max(values)
+    span = (high - low) or 1.0
+    middle = (low + high) / 2
+    axes = [_axis(name, kind) for name, kind in searched.items()]
+    axes.append(Axis(objective, ((0.0, number(low, 3)), (0.5, number(middle, 3)), (1.0, number(high, 3)))))
+    lines = []
+    for trial in scored:
+        places = [_place(kind, trial.params[name]) if name in trial.params else None for name, kind in searched.items()]
+        words = [_word(trial.params[name]) if name in trial.params else "not searched" for name in searched]
+        lines.append(
+            Line(
+                trial.number,
+                trial.shape,
+                trial.state == TrialState.COMPLETE,
+                (*places, ((trial.value or 0.0) - low) / span),
+                (*words, number(trial.value)),
+            )
+        )
+    return ParallelInfo(tuple(axes), tuple(lines), best)
+
+
+def draw_parallel(info: ParallelInfo) -> go.Figure:
+    """Coloured by mask shape; stopped trials are pale, the best is bold, a dip below an axis is 'not searched'."""
+    columns = list(range(len(info.axes)))
+    traces = []
+    kinds = sorted(
+        {(line.number == info.best, line.full, line.shape) for line in info.lines}, key=lambda kind: (kind[0], kind[1])
+    )
+    for is_best, full, shape in kinds:
+        x: list[float | None] = []
+        y: list[float | None] = []
+        text: list[str | None] = []
+        for line in info.lines:
+            if (line.number == info.best, line.full, line.shape) != (is_best, full, shape):
+                continue
+            x += [*columns, None]
+            y += [*(ABSENT if place is None else place for place in line.places), None]
+            text += [
+                *(
+                    f"trial {line.number}<br>{plain(axis.name)}: {plain(word)}"
+                    for axis, word in zip(info.axes, line.words, strict=True)
+                ),
+                None,
+            ]
+        look = look_of(shape)
+        name = (
+            f"trial {info.best}, {shape_name(shape)}" if is_best else shape_name(shape) + ("" if full else ", stopped")
+        )
+        traces.append(
+            go.Scatter(
+                x=x, y=y, text=text, hoverinfo="text", mode="lines+markers", name=name, connectgaps=False,
+                line={"color": look.colour, "width": 4 if is_best else 1.8, "dash": "solid" if full else "dot"},
+                marker={"symbol": look.symbol, "size": 8 if is_best else 5},
+                opacity=1 if full else 0.5,
+            )
+        )  # fmt: skip
+    drawn = figure(traces, x="", y="", height=540, showlegend=True)
+    drawn.update_xaxes(visible=False, range=[-0.45, len(columns) - 0.35])
+    drawn.update_yaxes(visible=False, range=[-0.72, 1.08])
+    # All at once: plotly copies the whole list with every annotation that is added singly.
+    drawn.update_layout(
+        shapes=[
+            {
+                "type": "line",
+                "x0": at,
+                "x1": at,
+                "y0": 0,
+                "y1": 1,
+                "line": {"color": GREY, "width": 1},
+                "layer": "below",
+            }
+            for at in columns
+        ],
+        annotations=[words for at, axis in enumerate(info.axes) for words in _written(at, axis)],
+        margin={"l": 70, "r": 10, "t": 62, "b": 4},
+    )
+    return drawn
+
+
+def _written(column: int, axis: Axis) -> list[dict[str, Any]]:
+    """The ticks of an axis and, slanted below it, its name."""
+    tick = {"x": column, "showarrow": False, "xanchor": "left", "xshift": 5, "bgcolor": "rgba(128,134,143,0.14)"}
+    ticks = [tick | {"y": place, "text": plain(word), "font": {"size": 10.5}} for place, word in axis.ticks]
+    name = plain(axis.name) + (" (log)" if axis.log else "")
+    below = {"x": column, "y": ABSENT - 0.06, "xanchor": "right", "yanchor": "top", "xshift": 10, "showarrow": False}
+    return [*ticks, below | {"text": name, "textangle": -32, "font": {"size": 11, "family": FONT}}]
+
+
+def _axis(name: str, kind: BaseDistribution) -> Axis:
+    if isinstance(kind, CategoricalDistribution):
+        last = max(len(kind.choices) - 1, 1)
+        return Axis(name, tuple((index / last, str(choice)) for index, choice in enumerate(kind.choices)))
+    low, high = float(getattr(kind, "low", 0.0)), float(getattr(kind, "high", 1.0))
+    if getattr(kind, "log", False):
+        return Axis(name, ((0.0, number(low, 3)), (0.5, number((low * high) ** 0.5, 2)), (1.0, number(high, 3))), True)
+    return Axis(name, ((0.0, number(low, 3)), (0.5, number((low + high) / 2, 3)), (1.0, number(high, 3))))
+
+
+def _place(kind: BaseDistribution, value: Any) -> float | None:
+    if isinstance(kind, CategoricalDistribution):
+        # Another trial may have been asked from other choices, when the space of a loose Optuna study was edited.
+        return kind.choices.index(value) / max(len(kind.choices) - 1, 1) if value in kind.choices else None
+    low, high = float(getattr(kind, "low", 0.0)), float(getattr(kind, "high", 1.0))
+    if high <= low:
+        return 0.5
+    if getattr(kind, "log", False):
+        return (log10(value) - log10(low)) / (log10(high) - log10(low))
+    return (float(value) - low) / (high - low)
+
+
+def _word(value: Any) -> str:
+    return number(value) if isinstance(value, float) else str(value)

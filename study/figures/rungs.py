@@ -1,0 +1,100 @@
+"""Rungs: at which epochs trials were compared, who went on from there and who was stopped."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import plotly.graph_objects as go
+from optuna.trial import TrialState
+
+from study.figures.style import GREY, figure, look_of, number, shape_name
+from study.records import TrialRecord
+
+
+class RungMember(NamedTuple):
+    """A trial's objective at a rung. stopped: it ended there."""
+
+    number: int
+    value: float
+    shape: str
+    stopped: bool
+
+
+class Rung(NamedTuple):
+    """A comparison at one epoch. cutoff: what a trial would have to reach now, all members known.
+
+    A trial was compared with those that had come before it, so early ones may have gone on from below the cut-off.
+    """
+
+    epoch: int
+    members: tuple[RungMember, ...]
+    cutoff: float
+
+    @property
+    def stopped(self) -> int:
+        """How many ended here."""
+        return sum(member.stopped for member in self.members)
+
+
+class RungsInfo(NamedTuple):
+    """Rungs that any trial has reached, in order; none when the scheduler stops nobody."""
+
+    rungs: tuple[Rung, ...]
+    reduction: int
+
+
+def rungs_info(trials: Sequence[TrialRecord], grace: int, reduction: int, budget: int) -> RungsInfo:
+    """Place every scored trial on the rungs at grace, grace * reduction, ... below the budget."""
+    rungs = []
+    epoch = grace
+    while reduction > 1 and epoch < budget:
+        members = tuple(
+            RungMember(t.number, t.curve[epoch], t.shape, t.state == TrialState.PRUNED and t.epochs == epoch)
+            for t in trials
+            if epoch in t.curve
+        )
+        if members:
+            ranked = sorted((member.value for member in members), reverse=True)
+            rungs.append(Rung(epoch, members, ranked[max(len(ranked) // reduction - 1, 0)]))
+        epoch *= reduction
+    return RungsInfo(tuple(rungs), reduction)
+
+
+def draw_rungs(info: RungsInfo, objective: str) -> go.Figure:
+    """One column per rung: filled symbols went on, hollow ones were stopped, the bar is the final cut-off."""
+    traces = []
+    kinds = sorted({(member.shape, member.stopped) for rung in info.rungs for member in rung.members})
+    for shape, stopped in kinds:
+        look = look_of(shape)
+        # Spread sideways by trial number, so that equal values stay apart and a trial keeps its place.
+        chosen = [
+            (index + (member.number * 0.618 % 1 - 0.5) * 0.5, member, rung)
+            for index, rung in enumerate(info.rungs)
+            for member in rung.members
+            if (member.shape, member.stopped) == (shape, stopped)
+        ]
+        traces.append(
+            go.Scatter(
+                x=[x for x, _, _ in chosen],
+                y=[member.value for _, member, _ in chosen],
+                mode="markers",
+                name=shape_name(shape) + (", stopped" if stopped else ", went on"),
+                marker={
+                    "symbol": f"{look.symbol}-open" if stopped else look.symbol,
+                    "color": look.colour,
+                    "size": 9,
+                    "opacity": 0.8 if stopped else 1,
+                },
+                text=[f"trial {m.number}: {number(m.value)} at epoch {rung.epoch}" for _, m, rung in chosen],
+                hoverinfo="text",
+            )
+        )
+    drawn = figure(traces, x="rung (epoch)", y=objective, showlegend=True)
+    for index, rung in enumerate(info.rungs):
+        drawn.add_shape(
+            type="line", x0=index - 0.36, x1=index + 0.36, y0=rung.cutoff, y1=rung.cutoff,
+            line={"color": GREY, "width": 2, "dash": "dash"},
+        )  # fmt: skip
+    ticks = [f"{rung.epoch}<br>{len(rung.members)} came, {rung.stopped} stopped" for rung in info.rungs]
+    return drawn.update_xaxes(
+        tickvals=list(range(len(ticks))), ticktext=ticks, range=[-0.6, len(ticks) - 0.4], showgrid=False
+    )

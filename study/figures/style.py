@@ -1,0 +1,107 @@
+"""One look for all figures: a colour and a symbol per mask shape, axes, and text that cannot carry markup.
+
+Colours are close to Okabe and Ito's, told apart with every common colour blindness, and seen on white and on black;
+symbols say the same without colour. The page's script sets the ink of all text for light, dark and print.
+"""
+
+from html import escape
+from typing import Any, NamedTuple
+
+import plotly.graph_objects as go
+
+GREY = "#80868f"
+PALE = "rgba(128,134,143,0.28)"
+ACCENT = "#d55e00"
+WEBGL_ABOVE = 2000  # points: above this many, SVG makes a page slow
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif"
+
+
+class Look(NamedTuple):
+    """How one mask shape is drawn in every figure."""
+
+    colour: str
+    symbol: str
+
+
+SHAPES = {
+    "brush": Look("#1f86d0", "diamond"),
+    "circle": Look("#dd8f00", "circle"),
+    "square": Look("#009e73", "square"),
+}
+_MORE = [Look("#cc79a7", "triangle-up"), Look("#56b4e9", "pentagon"), Look("#d55e00", "star")]
+_NONE = Look(GREY, "cross")
+
+
+def look_of(shape: str) -> Look:
+    """The look of a mask shape; shapes that this file does not name share the remaining colours, '' is grey."""
+    if not shape:
+        return _NONE
+    return SHAPES.get(shape) or _MORE[sum(shape.encode()) % len(_MORE)]
+
+
+def shape_name(shape: str) -> str:
+    """A mask shape as a legend entry."""
+    return plain(shape) if shape else "unknown shape"
+
+
+def plain(text: object) -> str:
+    """Any text for a figure: plotly reads some HTML tags in titles, ticks and hover texts."""
+    return escape(str(text))
+
+
+def reach(estimate: float, low: float, high: float, colour: str, width: float = 2.5) -> dict[str, Any]:
+    """An error bar from low to high around one estimate."""
+    up, down = [max(high - estimate, 0.0)], [max(estimate - low, 0.0)]
+    return {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "color": colour, "thickness": width}
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """A number for a hover text."""
+    return "–" if value is None else f"{value:.{digits}g}"
+
+
+def figure(traces: list[Any], *, x: str, y: str, height: int = 380, **layout: Any) -> go.Figure:
+    """A figure with our axes; `x` and `y` are the titles, quantities with units or dotted names."""
+    return dress(go.Figure(data=traces), x=x, y=y, height=height, **layout)
+
+
+def dress(drawn: go.Figure, *, x: str, y: str, height: int = 380, **layout: Any) -> go.Figure:
+    """Give a figure, with one panel or several, our look."""
+    drawn.update_layout(**_layout(height))
+    drawn.update_xaxes(title_text=x, **AXIS)
+    drawn.update_yaxes(title_text=y, **AXIS)
+    return drawn.update_layout(**layout)
+
+
+AXIS: dict[str, Any] = {
+    "showline": True,
+    "linecolor": PALE,
+    "gridcolor": PALE,
+    "zeroline": False,
+    "ticks": "outside",
+    "tickcolor": PALE,
+    "automargin": True,
+    "title_standoff": 8,
+    "title_font_size": 12.5,
+}
+
+
+def _layout(height: int) -> dict[str, Any]:
+    return {
+        "template": "none",
+        "height": height,
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": FONT, "size": 13, "color": "#1c2128"},
+        "margin": {"l": 60, "r": 16, "t": 62, "b": 52},
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "itemsizing": "constant"},
+        "hovermode": "closest",
+        "hoverlabel": {"align": "left", "font": {"family": FONT, "size": 12}},
+        "modebar": {
+            "bgcolor": "rgba(0,0,0,0)",
+            "color": GREY,
+            "activecolor": ACCENT,
+            "remove": ["select2d", "lasso2d"],
+        },
+        "dragmode": "zoom",
+    }

@@ -1,0 +1,117 @@
+"""How sure are we: the best configurations again under fresh seeds."""
+
+from core.errors import StudyError
+from core.probes import held_out_families
+from study.figures.families import draw_families, families_info
+from study.figures.replicated import ReplicatesInfo, draw_differences, draw_replicates, replicates_info
+from study.page.html import Child, Html, Section, join, paragraphs, plot, table, tag
+from study.page.words import count, figure, interval
+from study.records import StudyRecord
+
+
+def replicated_section(record: StudyRecord) -> Section:
+    """Every seed a point, intervals, and paired differences."""
+    info = replicates_info(record.replicates)
+    title = "How sure are we"
+    if not info.configurations:
+        words = "No replicate has finished yet." if record.replicates else "Nothing was replicated yet."
+        words += " The best trials are trained again under fresh seeds when the search has ended."
+        return Section("replicates", "Replicates", title, paragraphs(words))
+    return Section(
+        "replicates",
+        "Replicates",
+        title,
+        join(_points(info, record.objective), _differences(info, record.objective), _probe(record)),
+    )
+
+
+def _points(info: ReplicatesInfo, objective: str) -> Html:
+    seeds = sorted({seed for one in info.configurations for seed in one.values})
+    head = ("configuration", "masks", "mean and interval", *(f"seed {seed}" for seed in seeds))
+    rows: list[list[Child]] = [
+        [f"trial {one.trial}", one.shape or "–", interval(one.interval, 4)]
+        + [figure(one.values.get(seed), 4) for seed in seeds]
+        for one in info.configurations
+    ]
+    waiting = f" {count(info.unfinished, 'replicate')} still to come." if info.unfinished else ""
+    return join(
+        paragraphs(
+            "The best full-budget trials of the search, trained again under seeds that no search has seen: the best of "
+            "many trials looks better than it is, and this is what remains of it. The interval is Student's, for the "
+            f"mean over seeds.{waiting}"
+        ),
+        table(head, rows, caption="Objective at full budget", words=2, marked=(0,)),
+        plot(
+            draw_replicates(info, objective),
+            alt=f"The objective of {len(info.configurations)} configurations under {len(seeds)} seeds, with intervals.",
+            caption="Hollow symbols are seeds, dotted lines join the same seed, bars are means with 95 % intervals.",
+        ),
+    )
+
+
+def _differences(info: ReplicatesInfo, objective: str) -> Html:
+    if not info.differences:
+        return paragraphs("Only one configuration was replicated, so there is no difference to show.")
+    runner = info.differences[0]
+    leader = info.configurations[0].trial
+    clear = runner.interval.low > 0
+    words = "does not include 0: the lead is clear." if clear else "includes 0: these seeds do not tell them apart."
+    return join(
+        tag("h3", "Paired differences"),
+        paragraphs(
+            join(
+                f"Trial {leader} minus trial {runner.trial}, seed by seed: ",
+                interval(runner.interval, 4),
+                f". The interval {words}",
+            )
+        ),
+        plot(
+            draw_differences(info, objective),
+            alt=f"Differences of trial {leader} to the other configurations under common seeds, with intervals.",
+            caption="Both were trained under the same seeds, so what a seed does to both cancels.",
+        ),
+    )
+
+
+def _probe(record: StudyRecord) -> Html:
+    """What the winner sees of the probe, family by family."""
+    if record.best is None:
+        return Html("")
+    held_out = families_held_out(record)
+    series = [
+        (f"trial {one['trial']}", str(one["config"]["synthesis"]["mask"]["kind"]), one["figures"])
+        for one in record.best["replicates"]
+    ]
+    info = families_info(series, held_out=held_out)
+    if not info.families:
+        return Html("")
+    shares = ""
+    if held_out and info.series[0].values:
+        means = {name: sum(v) / len(v) for name, v in info.series[0].values.items()}
+        inside = [value for name, value in means.items() if name not in held_out]
+        outside = [value for name, value in means.items() if name in held_out]
+        if inside and outside:
+            shares = (
+                f"The winner's mean is {sum(inside) / len(inside):.3f} on families that resemble what it may train on, "
+                f"and {sum(outside) / len(outside):.3f} on those held out."
+            )
+    return join(
+        tag("h3", "The probe, family by family"),
+        paragraphs(
+            f"The objective is {record.objective_text}. Families marked as held out resemble nothing that any trial "
+            f"may train on. {shares}"
+        ),
+        plot(
+            draw_families(info),
+            alt=f"Pixel average precision on the probe by family; hardest for the winner: {info.families[0]}.",
+            caption="Symbols are means over seeds, bars their range.",
+        ),
+    )
+
+
+def families_held_out(record: StudyRecord) -> list[str]:
+    """Families of the probe that no trial may train on; none when the probe is gone."""
+    try:
+        return held_out_families(record.definition.probe.open())
+    except StudyError:
+        return []

@@ -1,0 +1,152 @@
+"""Does it find lesions: the test table against the floor, by family, and the curves behind the figures."""
+
+from study.figures.detectors import WINNER, Detector, DetectorsInfo, detectors_info, draw_curves, draw_intervals
+from study.figures.families import draw_families, families_info
+from study.page.html import Child, Html, Section, join, paragraphs, plot, table, tag
+from study.page.words import count, figure, interval, series
+from study.records import StudyRecord
+
+TITLE = "Does it find lesions"
+
+
+def tested_section(record: StudyRecord) -> Section:
+    """Everything that the test table says, or one sentence why it says nothing."""
+    if record.untested:
+        return Section("test", "Test", TITLE, paragraphs(record.untested))
+    info = detectors_info(record.evaluation)
+    score = record.best["verdict"]["score"] if record.best else "mean"
+    body = join(_about(record, info), _tables(info, score), _figures(info, score), _families(info))
+    return Section("test", "Test", TITLE, body)
+
+
+def beside_controls(info: DetectorsInfo) -> str:
+    """The winner against the controls that differ from it in one thing, in words; '' without any."""
+    found: dict[str, list[str]] = {"clearly above": [], "clearly below": [], "not to be told from": []}
+    for row in info.detectors:
+        if row.gain is not None and not row.is_floor and row.name != WINNER:
+            clear = "clearly above" if row.gain.low > 0 else "clearly below" if row.gain.high < 0 else ""
+            lead = f"{row.name} ({row.gain.estimate:+.3f} [{row.gain.low:+.3f}, {row.gain.high:+.3f}])"
+            found[clear or "not to be told from"].append(lead)
+    said = [f"{how} its control {series(names)}" for how, names in found.items() if names]
+    return f"In pixel AP on the test table the winner is {series(said)}." if said else ""
+
+
+def _about(record: StudyRecord, info: DetectorsInfo) -> Html:
+    evaluation = record.evaluation or {}
+    test, verdict = evaluation["test"], evaluation.get("floor_verdict")
+    share = test["anomalous_slices"] / max(test["slices"], 1)
+    return join(
+        tag("p", verdict["sentence"], class_="sentence") if verdict else "",
+        tag("p", beside_controls(info), class_="sentence"),
+        paragraphs(
+            f"{count(test['slices'], 'slice')} of {count(len(test['subjects']), 'subject')}, opened once, after the "
+            f"choice was made. {test['anomalous_slices']} slices ({share:.0%}) hold a lesion; "
+            f"{info.prevalence:.2%} of all pixels are anomalous, which is the pixel AP of guessing.",
+            f"Detectors were trained under {count(len(evaluation['seeds']), 'seed')}. Brackets are 95 % intervals over "
+            "subjects and seeds. The floor is what needs no training: intensity is the slice itself, deviation its "
+            "distance from the mean training slice, position that mean slice.",
+        ),
+    )
+
+
+def _tables(info: DetectorsInfo, score: str) -> Html:
+    pixels = {
+        "pixel.average_precision": "AP, frame",
+        "pixel.auroc": "AUROC, frame",
+        "tissue.average_precision": "AP, tissue",
+        "tissue.auroc": "AUROC, tissue",
+    }
+    slices = {
+        f"sample.{name}.{quantity}": f"{short}, {name}"
+        for name in dict.fromkeys(["mean", score])
+        for quantity, short in (("average_precision", "AP"), ("auroc", "AUROC"))
+    }
+    marked = [index for index, row in enumerate(info.detectors) if row.name == WINNER]
+    muted = [index for index, row in enumerate(info.detectors) if row.is_floor]
+    by_pixel: list[list[Child]] = []
+    by_slice: list[list[Child]] = []
+    for row in info.detectors:
+        lead: Child = "–" if row.name == WINNER else interval(row.gain)
+        by_pixel.append([_name(row), *(interval(row.estimates.get(q)) for q in pixels), _dice(row), lead])
+        by_slice.append([_name(row), *(interval(row.estimates.get(quantity)) for quantity in slices)])
+    head = ("", *pixels.values(), "Dice", "winner's lead in AP")
+    chosen = f" {score} was chosen on the probe." if score != "mean" else " It is also the one chosen on the probe."
+    return join(
+        table(head, by_pixel, caption="Pixels: where is it", marked=marked, muted=muted),
+        paragraphs(
+            "Frame counts every pixel, as the paper does; tissue only pixels above 0. Dice is at the threshold that is "
+            "best on the probe, as mean and range over seeds. The lead is the winner minus the row, over common "
+            "subjects: clear when the whole bracket lies on one side of 0."
+        ),
+        table(("", *slices.values()), by_slice, caption="Slices: is there any", marked=marked, muted=muted),
+        paragraphs(f"A slice is ranked by one score of its map; mean is the paper's.{chosen}"),
+    )
+
+
+def _figures(info: DetectorsInfo, score: str) -> Html:
+    panels = {"pixel.average_precision": "pixel AP, frame"}
+    panels["gain" if any(row.gain for row in info.detectors) else "pixel.auroc"] = (
+        "winner's lead in pixel AP" if any(row.gain for row in info.detectors) else "pixel AUROC, frame"
+    )
+    panels[f"sample.{score}.auroc"] = f"slice AUROC, {score}"
+    best = info.detectors[0].estimates.get("pixel.average_precision")
+    return join(
+        plot(
+            draw_intervals(info, panels),
+            alt=f"Estimates with intervals of every detector and the floor; the winner's pixel AP is "
+            f"{figure(best.estimate if best else None)}.",
+            caption="Every row of the table with its interval; the floor in grey.",
+        ),
+        plot(
+            draw_curves(info),
+            alt="ROC curves at the left, precision-recall curves at the right, of every detector and the floor.",
+            caption="Pixels of the whole frame, first seed. Dashed red is what guessing reaches. At low prevalence the "
+            "right panel decides: an AUROC can look good while most alarms are false.",
+        ),
+    )
+
+
+def _families(info: DetectorsInfo) -> Html:
+    runs_of = []
+    for row in info.detectors:
+        runs = [
+            {name: values[seed] for name, values in row.by_seed.items() if seed < len(values)}
+            for seed in range(max((len(values) for values in row.by_seed.values()), default=0))
+        ]
+        runs_of.append((row.label, row.shape, runs))
+    found = families_info(runs_of)
+    if not found.families:
+        return paragraphs("The test table names no lesion families, so there are no figures by family.")
+    rows: list[list[Child]] = []
+    for one in found.series:
+        cells: list[Child] = [one.name]
+        for family in found.families:
+            values = one.values.get(family, ())
+            cells.append(figure(sum(values) / len(values)) if values else "–")
+        rows.append(cells)
+    caption = "Pixel AP by lesion family: its slices together with all lesion-free ones"
+    return join(
+        tag("h3", "By family of lesion"),
+        table(("", *found.families), rows, caption=caption, marked=(0,)),
+        plot(
+            draw_families(found),
+            alt=f"Pixel average precision by lesion family; hardest for the winner: {found.families[0]}.",
+            caption="Symbols are means over seeds, bars their range; the hardest for the winner is at the bottom.",
+        ),
+    )
+
+
+def _name(row: Detector) -> Child:
+    if row.is_floor or not row.shape:
+        return row.label
+    return join(
+        row.label, " ", tag("span", f"{row.shape} masks" if row.name != row.shape else "masks", class_="spread")
+    )
+
+
+def _dice(row: Detector) -> Child:
+    if not row.dice:
+        return "–"
+    mean = sum(row.dice) / len(row.dice)
+    spread = f"({min(row.dice):.3f}–{max(row.dice):.3f})" if len(row.dice) > 1 else ""
+    return join(f"{mean:.3f} ", tag("span", spread, class_="spread"))

@@ -1,0 +1,113 @@
+"""What failed, and what a reader should keep in mind."""
+
+from collections import Counter
+
+from optuna.trial import TrialState
+
+from core.errors import StudyError
+from study.figures.detectors import detectors_info
+from study.page.html import Child, Html, Section, join, listing, paragraphs, table, tag
+from study.page.words import count
+from study.records import StudyRecord, TrialRecord
+
+SHOWN = 50
+FEW_SUBJECTS = 10
+MANY_FORCED = 0.05
+
+
+def troubles_section(record: StudyRecord) -> Section:
+    """Failures with their reasons, then warnings."""
+    body = join(tag("h3", "Failures"), _failures(record), tag("h3", "Warnings"), _warnings(record))
+    return Section("troubles", "Failures", "What failed, and what to keep in mind", body)
+
+
+def _failures(record: StudyRecord) -> Html:
+    failed = [("search", trial) for trial in record.trials if trial.state == TrialState.FAIL]
+    failed += [("replicates", trial) for trial in record.replicates if trial.state == TrialState.FAIL]
+    if not failed:
+        return paragraphs("Nothing failed.")
+    rows: list[list[Child]] = [
+        [phase, trial.number, trial.shape or "–", _reason(trial), trial.epochs, trial.node or "–"]
+        for phase, trial in failed[:SHOWN]
+    ]
+    reasons = Counter(_reason(trial) for _, trial in failed).most_common(1)
+    words = f"{count(len(failed), 'training')} failed; failed trials are never asked again and cannot win."
+    if len(failed) > SHOWN:
+        words += f" The first {SHOWN} are listed; the commonest reason, {reasons[0][1]} times: {reasons[0][0]}"
+    head = ("phase", "trial", "masks", "reason", "epochs", "node")
+    return join(paragraphs(words), table(head, rows, words=4))
+
+
+def _reason(trial: TrialRecord) -> str:
+    return trial.reason or "no reason was recorded"
+
+
+def _warnings(record: StudyRecord) -> Html:
+    found = warnings_of(record)
+    return listing(found) if found else paragraphs("None.")
+
+
+def warnings_of(record: StudyRecord) -> list[str]:
+    """Everything that weakens what the report says, one sentence each."""
+    found = [*_unfinished(record), *_thin(record), *_stale(record)]
+    for role in ("train", "test"):
+        reference = getattr(record.definition, role)
+        try:
+            skipped = reference.open().metadata.skipped if reference else ()
+        except StudyError:
+            continue
+        found += [f"{role} table: {file} was skipped: {reason}" for file, reason in skipped[:SHOWN]]
+    return found
+
+
+def _unfinished(record: StudyRecord) -> list[str]:
+    waiting = record.with_state(TrialState.RUNNING, TrialState.WAITING)
+    found = []
+    if waiting:
+        found.append(f"{count(len(waiting), 'trial')} of the search had not ended when this report was written.")
+    if record.space and len(record.trials) < record.space.study.trials:
+        found.append(f"{len(record.trials)} of {record.space.study.trials} planned trials have begun.")
+    late = [trial for trial in record.replicates if not trial.state.is_finished()]
+    if late:
+        found.append(f"{count(len(late), 'replicate')} had not ended when this report was written.")
+    return found
+
+
+def _thin(record: StudyRecord) -> list[str]:
+    found = []
+    if record.best is not None:
+        if len(record.best["replicates"]) < 2:
+            found.append("Only one configuration was replicated: there is no runner-up, so no lead can be measured.")
+        if len(record.best["seeds"]) < 5:
+            seeds = len(record.best["seeds"])
+            found.append(f"{seeds} seeds make wide intervals; 5 or more (study.seeds) are better for a decision.")
+    for row in detectors_info(record.evaluation).detectors:
+        if not row.is_floor and row.gain is not None and row.gain.high < 0:
+            found.append(
+                f"On the test table the control {row.name} is clearly better than the winner, which the probe did not "
+                "foresee: choosing it for that now would be choosing on the test table."
+            )
+    test = (record.evaluation or {}).get("test")
+    if test and len(test["subjects"]) < FEW_SUBJECTS:
+        found.append(f"The test table has {len(test['subjects'])} subjects: its intervals are rough.")
+    if test and test["anomalous_slices"] == 0:
+        found.append("No test slice holds a lesion: nothing about finding them can be said.")
+    for trial in record.trials:
+        drawn = sum(figures.get("redrawn", 0) + figures.get("forced", 0) for figures in trial.figures.values())
+        forced = sum(figures.get("forced", 0) for figures in trial.figures.values())
+        if forced > MANY_FORCED * max(drawn, 1) and forced > trial.epochs:
+            found.append(f"Trial {trial.number}: {forced:.0f} pseudo-outliers had to be forced to be visible.")
+    return found
+
+
+def _stale(record: StudyRecord) -> list[str]:
+    found = []
+    evaluation = record.folder.retrained / "evaluation.json"
+    if record.best is not None and record.evaluation is not None:
+        if evaluation.stat().st_mtime < record.folder.best.stat().st_mtime:
+            found.append("The test results are older than the verdict: run python -m core.train --best again.")
+        if record.evaluation.get("study") != record.best.get("study"):
+            found.append(f"The test results belong to a study named {record.evaluation.get('study')}.")
+    if record.space is None:
+        found.append("The recorded search space cannot be read by this version of the program.")
+    return found

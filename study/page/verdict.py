@@ -1,0 +1,165 @@
+"""What should I use, and how sure are we: the verdict in words, and what it cost."""
+
+from typing import Any
+
+from optuna.trial import TrialState
+
+from core.config import Config, flatten, from_dict, to_dict
+from core.errors import BadConfig
+from study.figures.detectors import detectors_info
+from study.page.chosen import provenance_of_search
+from study.page.html import Child, Html, Section, code, details, facts, join, paragraphs, table, tag
+from study.page.tested import beside_controls
+from study.page.words import capital, count, duration, setting
+from study.records import StudyRecord
+
+
+def verdict_section(record: StudyRecord) -> Section:
+    """The card at the top."""
+    body = join(_card(record), _cost(record))
+    return Section("verdict", "Verdict", "What to use, and how sure we are", body)
+
+
+def headline(record: StudyRecord) -> tuple[str, str]:
+    """The state of the study in a few words, and a class: good, open or bad."""
+    best, unfinished = record.best, record.with_state(TrialState.RUNNING, TrialState.WAITING)
+    if best is not None:
+        if len(best["replicates"]) < 2:
+            return "Only one candidate", "open"
+        return ("A clear winner", "good") if best["verdict"]["clear"] else ("No clear winner", "open")
+    if record.trials and not unfinished and not record.with_state(TrialState.COMPLETE):
+        return "No verdict", "bad"
+    return "Not decided yet", "open"
+
+
+def _card(record: StudyRecord) -> Html:
+    state, kind = headline(record)
+    best = record.best
+    parts: list[Child] = [tag("p", state, class_=f"badge {kind}")]
+    if best is None:
+        parts.append(paragraphs(_why_not(record)))
+    else:
+        verdict = best["verdict"]
+        shape = flatten(best["config"]).get("synthesis.mask.kind", "")
+        parts.append(tag("h3", f"Trial {verdict['winner']}: {shape} masks"))
+        parts.append(tag("p", capital(verdict["sentence"]), class_="sentence"))
+        if len(best["replicates"]) < 2:
+            parts.append(paragraphs("With no second configuration to compare it with, this says nothing of a lead."))
+    parts.append(_tested(record))
+    parts.append(_facts(record))
+    if best is not None:
+        parts.append(_departures(record, best))
+    return tag("div", *parts, class_="card")
+
+
+def _why_not(record: StudyRecord) -> str:
+    finished = [trial for trial in record.trials if trial.state.is_finished()]
+    again = "the same search command goes on where it stopped"
+    if not record.trials:
+        return f"No trial has begun; {again}."
+    if record.with_state(TrialState.RUNNING, TrialState.WAITING) or not finished:
+        return f"{len(finished)} of {len(record.trials)} trials have ended; {again}."
+    if not record.with_state(TrialState.COMPLETE):
+        failed = len(record.with_state(TrialState.FAIL))
+        return f"No trial reached its full budget: {failed} failed, see Failures below for the reasons."
+    done = sum(trial.state.is_finished() for trial in record.replicates)
+    return f"The search has ended and {count(done, 'replicate')} finished, but no winner was named yet; {again}."
+
+
+def _tested(record: StudyRecord) -> Html:
+    """The floor and the controls, or why nothing is known of them."""
+    if record.best is None:
+        return Html("")
+    if record.untested:
+        return tag("p", record.untested, class_="sentence")
+    verdict = (record.evaluation or {}).get("floor_verdict")
+    beside = beside_controls(detectors_info(record.evaluation))
+    return join(
+        *(tag("p", words, class_="sentence") for words in (verdict["sentence"] if verdict else "", beside) if words)
+    )
+
+
+def _facts(record: StudyRecord) -> Html:
+    best = record.best
+    seeds = ""
+    if record.space:
+        fresh = ", ".join(map(str, record.space.study.replicate_seeds()))
+        seeds = f"search under seed {record.space.study.seed}; replicates under {fresh}"
+    score: Child = ""
+    if best:
+        chosen = best["verdict"]["score"]
+        score = join(code(chosen), ", the best on the probe" + ("" if chosen != "mean" else "; it is the paper's"))
+    shipped: Child = ""
+    if record.evaluation:
+        weights = record.folder.retrained / "model.safetensors"
+        shipped = join(code(weights), f", seed {record.evaluation['shipped']['seed']}: highest objective on the probe")
+    return facts(
+        [("Objective", record.objective_text), ("Slice score", score), ("Seeds", seeds), ("Detector", shipped)],
+    )
+
+
+def _departures(record: StudyRecord, best: dict[str, Any]) -> Html:
+    paper = flatten(to_dict(Config()))
+    searched = record.space.space if record.space else {}
+    fixed = record.space.fixed if record.space else {}
+
+    def origin(path: str) -> str:
+        if path in searched:
+            return "the search"
+        return "the space, [fixed]" if path in fixed else "selection on the probe" if path == "score" else "the preset"
+
+    rows = [
+        (code(path), setting(value), setting(paper[path]) if path in paper else "–", origin(path))
+        for path, value in best["differences"].items()
+    ]
+    note = "Everything else is as the paper has it." if rows else "It is the paper's configuration, unchanged."
+    head = ("setting", "here", "paper", "decided by")
+    shown = table(head, rows, caption="Where it departs from the paper", words=4) if rows else Html("")
+    return join(shown, paragraphs(note), details("The whole configuration", _whole(best["config"], paper)))
+
+
+def _whole(config: dict[str, Any], paper: dict[str, Any]) -> Html:
+    try:
+        flat = flatten(to_dict(from_dict(config)))
+    except BadConfig:  # written by another version; as it stands is better than nothing
+        flat = flatten(config)
+    rows = [(code(path), setting(value), setting(paper.get(path, "–"))) for path, value in flat.items()]
+    marked = [index for index, (path, value) in enumerate(flat.items()) if paper.get(path) != value]
+    return table(("setting", "here", "paper"), rows, words=3, marked=marked)
+
+
+def _threads(record: StudyRecord) -> str:
+    """So that a reader can count core-seconds."""
+    threads = (provenance_of_search(record) or {}).get("threads")
+    return f", {count(threads, 'thread')} each in the search" if threads else ""
+
+
+def _cost(record: StudyRecord) -> Html:
+    """Trainings, epochs and time by phase."""
+    stopped = record.with_state(TrialState.PRUNED)
+    saved = sum(record.epochs - trial.epochs for trial in stopped)
+    rows: list[tuple[Child, ...]] = []
+    for name, trials in (("search", record.trials), ("replicates", record.replicates)):
+        begun = [trial for trial in trials if trial.state != TrialState.WAITING]
+        seconds = sum(trial.seconds for trial in begun)
+        ended = {
+            state: sum(trial.state == state for trial in begun)
+            for state in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING)
+        }
+        rows.append((name, len(begun), *ended.values(), sum(t.epochs for t in begun), duration(seconds)))
+    if record.evaluation:
+        each = record.evaluation.get("seconds_per_training", {})
+        seeds = len(record.evaluation["seeds"])
+        trainings = len(each) * seeds
+        seconds = sum(each.values()) * seeds
+        rows.append(("retraining", trainings, trainings, 0, 0, 0, trainings * record.epochs, duration(seconds)))
+    head = ("phase", "trainings", "full budget", "stopped early", "failed", "unfinished", "epochs", "worker time")
+    words = ""
+    if record.trials:
+        run = sum(trial.epochs for trial in record.trials)
+        words = (
+            f"Early stopping ended {len(stopped)} of {count(len(record.trials), 'trial')} and saved "
+            f"{count(saved, 'epoch')} of {run + saved}. Worker time is training and scoring, summed "
+            f"over trials{_threads(record)}."
+        )
+    return join(table(head, rows, caption="What it cost"), paragraphs(words))

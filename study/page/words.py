@@ -1,0 +1,54 @@
+"""Numbers and settings in words."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from study.page.html import Child, Html, code, join, tag
+
+
+def figure(value: float | None, digits: int = 3) -> str:
+    """A figure of merit."""
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def interval(found: Any, digits: int = 3) -> Child:
+    """Estimate and interval, of anything that has estimate, low and high as attributes or keys."""
+    if found is None:
+        return "–"
+    at = found if isinstance(found, Mapping) else {name: getattr(found, name) for name in ("estimate", "low", "high")}
+    spread = f"[{at['low']:.{digits}f}, {at['high']:.{digits}f}]"
+    return join(f"{at['estimate']:.{digits}f} ", tag("span", spread, class_="spread"))
+
+
+def setting(value: Any) -> str:
+    """A value of a configuration."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def settings(values: Mapping[str, Any]) -> Html:
+    """Settings by dotted path, one after another."""
+    return join(*(part for path, value in values.items() for part in (code(f"{path} = {setting(value)}"), " ")))
+
+
+def duration(seconds: float) -> str:
+    """A time for people."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def capital(sentence: str) -> str:
+    """A sentence with its first letter raised."""
+    return sentence[:1].upper() + sentence[1:]
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """'1 trial', '14 trials'."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def series(parts: Sequence[str], last: str = "and") -> str:
+    """'a, b and c'."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {last} {parts[-1]}" if parts else "none"

@@ -1,0 +1,196 @@
+"""A study as it stands, read for a report. Nothing here writes, asks a sampler, or needs Ray."""
+
+import ast
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+
+from core.errors import BadStudy, StudyError
+from study.folder import OBJECTIVE, OBJECTIVE_TEXT, Definition, StudyFolder
+from study.ledger import CONFIG, EPOCHS, NODE, PAPER, REASON, SEED
+from study.space import Space, with_settings
+
+_SETTING = re.compile(r"^# --set (\S+) = (.+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial as plain data. curve: objective by epoch. figures: all figures by epoch."""
+
+    number: int
+    state: TrialState
+    params: dict[str, Any]
+    distributions: dict[str, BaseDistribution]
+    curve: dict[int, float]
+    figures: dict[int, dict[str, float]] = field(default_factory=dict)
+    config: dict[str, Any] | None = None
+    seed: int | None = None
+    is_paper: bool = False
+    node: str | None = None
+    reason: str | None = None
+    started: datetime | None = None
+    ended: datetime | None = None
+
+    @classmethod
+    def of(cls, trial: FrozenTrial) -> "TrialRecord":
+        """The record of an Optuna trial."""
+        attributes = trial.user_attrs
+        prefix = f"{EPOCHS} "
+        figures = {int(key.removeprefix(prefix)): value for key, value in attributes.items() if key.startswith(prefix)}
+        curve = dict(sorted(trial.intermediate_values.items()))
+        if not curve and trial.state == TrialState.COMPLETE and trial.value is not None:
+            curve = {1: trial.value}
+        return cls(
+            trial.number,
+            trial.state,
+            dict(trial.params),
+            dict(trial.distributions),
+            curve,
+            figures,
+            attributes.get(CONFIG),
+            attributes.get(SEED),
+            bool(attributes.get(PAPER, False)),
+            attributes.get(NODE),
+            attributes.get(REASON),
+            trial.datetime_start,
+            trial.datetime_complete,
+        )
+
+    @property
+    def epochs(self) -> int:
+        """The last epoch that was scored, 0 before the first."""
+        return max(self.curve, default=0)
+
+    @property
+    def value(self) -> float | None:
+        """The objective at the last epoch that was scored."""
+        return self.curve.get(self.epochs)
+
+    @property
+    def shape(self) -> str:
+        """The mask shape trained on, '' where the trial failed before it had one."""
+        if self.config is not None:
+            return str(self.config.get("synthesis", {}).get("mask", {}).get("kind", ""))
+        return str(self.params.get("synthesis.mask.kind", ""))
+
+    @property
+    def seconds(self) -> float:
+        """Training and scoring on the worker, over all its attempts."""
+        return sum(f.get("seconds", 0.0) + f.get("evaluation_seconds", 0.0) for f in self.figures.values())
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """Everything that a report needs; what is not there yet is None or empty.
+
+    space: None when today's program cannot read the recorded text. best, evaluation: the JSON files as they are.
+    """
+
+    folder: StudyFolder
+    definition: Definition
+    space: Space | None
+    epochs: int
+    trials: tuple[TrialRecord, ...]
+    replicates: tuple[TrialRecord, ...]
+    best: dict[str, Any] | None
+    evaluation: dict[str, Any] | None
+
+    @property
+    def objective(self) -> str:
+        """The dotted name of what was maximised, as it was when the study began."""
+        return self.definition.objective
+
+    @property
+    def objective_text(self) -> str:
+        """The same in words, where there are any."""
+        if self.best is not None:
+            return str(self.best["objective"]["text"])
+        return OBJECTIVE_TEXT if self.objective == OBJECTIVE else self.objective
+
+    @property
+    def untested(self) -> str:
+        """Why there are no test results and how to get them, '' when there are some."""
+        if self.best is None:
+            return "There is no winner yet, so nothing was tested."
+        if self.evaluation is None:
+            return f"Not retrained yet: python -m core.train --best {self.folder.root}"
+        if not self.evaluation.get("test") or not self.evaluation.get("entries"):
+            return "Not tested: the study names no test table. Give one with --test when a study begins."
+        return ""
+
+    def with_state(self, *states: TrialState) -> list[TrialRecord]:
+        """Trials of the search in these states."""
+        return [trial for trial in self.trials if trial.state in states]
+
+
+def records_of(study: optuna.Study) -> tuple[TrialRecord, ...]:
+    """Every trial of an Optuna study, by number."""
+    return tuple(TrialRecord.of(trial) for trial in study.get_trials(deepcopy=False))
+
+
+def read_study(folder: StudyFolder) -> StudyRecord:
+    """The study in a folder, at any stage of its life. Raises BadStudy when it has no readable study.json."""
+    definition = folder.definition()
+    space = _space(definition)
+    trials, replicates = _journal(folder, "search"), _journal(folder, "replicates")
+    epochs = space.base().training.epochs if space else max((trial.epochs for trial in trials), default=0)
+    return StudyRecord(
+        folder,
+        definition,
+        space,
+        epochs,
+        trials,
+        replicates,
+        _json(folder.best),
+        _json(folder.retrained / "evaluation.json"),
+    )
+
+
+def settings_of(definition: Definition) -> dict[str, Any]:
+    """What was put over the space's text by --set, by path."""
+    return {path: ast.literal_eval(value) for path, value in _SETTING.findall(definition.space)}
+
+
+def best_first(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """Full-budget trials by objective, then the others by how far they came and their objective."""
+    scored = [trial for trial in trials if trial.value is not None]
+    return sorted(scored, key=lambda t: (t.state != TrialState.COMPLETE, -t.epochs, -(t.value or 0.0), t.number))
+
+
+def _space(definition: Definition) -> Space | None:
+    try:
+        text = _SETTING.sub("", definition.space)
+        return with_settings(text, settings_of(definition), definition.space_name)[0]
+    except (StudyError, ValueError, SyntaxError):
+        return None
+
+
+def _journal(folder: StudyFolder, phase: str) -> tuple[TrialRecord, ...]:
+    if not folder.journal.is_file():
+        return ()
+    storage = JournalStorage(JournalFileBackend(str(folder.journal)))
+    try:
+        return records_of(optuna.load_study(study_name=phase, storage=storage))
+    except KeyError:
+        return ()
+
+
+def _json(path: Any) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as damaged:
+        raise BadStudy(f"{path}: not JSON: {damaged}") from None
+    if not isinstance(found, dict):
+        raise BadStudy(f"{path}: holds a {type(found).__name__}, expected an object")
+    return found

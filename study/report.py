@@ -1,0 +1,40 @@
+"""Write the report of a study: one HTML file that opens anywhere, also without a network and in years.
+
+Examples:
+    python -m study.report                            the newest study
+    python -m study.report runs/demo
+    python -m study.report demo --out demo.html
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.console import out, run
+from core.durable import replacing
+from study.folder import find_study
+from study.page.document import page
+from study.records import read_study
+
+
+def main(
+    study: Annotated[str | None, typer.Argument(help="A study's name or folder. Default: the newest.")] = None,
+    target: Annotated[
+        Path | None, typer.Option("--out", help="File to write. Default: report.html in the study's folder.")
+    ] = None,
+) -> None:
+    """Write the report of a study, finished or not."""
+    folder = find_study(study)
+    record = read_study(folder)
+    chosen = "" if study else ", the newest"
+    out.print(f"study {folder.name} in {folder.root}{chosen}: {len(record.trials)} trials", markup=False)
+    path = target or folder.report
+    content = page(record)
+    with replacing(path) as temporary:
+        temporary.write_text(content, encoding="utf-8")
+    out.print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)", markup=False)
+
+
+if __name__ == "__main__":
+    run(main)
