@@ -34,7 +34,7 @@ def write_examples(
         with torch.inference_mode():
             logits = scorer(images).float()
             scores = sample_scores(logits, images)[score].cpu().numpy()
-        for row, mask, found, value in zip(rows, table.masks(rows), logits.cpu().numpy(), scores, strict=True):
+        for row, mask, found, value in zip(rows.tolist(), table.masks(rows), logits.cpu().numpy(), scores, strict=True):
             maps[row] = found.astype(np.float16)
             if table.normal[row]:
                 healthy.append((row, float(value)))
@@ -47,15 +47,15 @@ def write_examples(
         places = dict.fromkeys([0, len(ranked) // 2, len(ranked) - 1])
         kept += [ranked[place] for place in places]
     kept += [("healthy", row, value) for row, value in sorted(healthy, key=lambda item: -item[1])[:each]]
-    rows = np.array([row for _, row, _ in kept], np.intp)
+    shown = np.array([row for _, row, _ in kept], np.intp)
     # A file object, since numpy appends .npz to a name that lacks it.
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(
             file,
-            image=table.images(rows),
-            mask=table.masks(rows),
-            map=np.stack([maps[row] for row in rows]),
+            image=table.images(shown),
+            mask=table.masks(shown),
+            map=np.stack([maps[int(row)] for row in shown]),
             label=np.array([label for label, _, _ in kept]),
             value=np.array([value for _, _, value in kept], np.float32),
-            subject=table.subject[rows],
+            subject=table.subject[shown],
         )

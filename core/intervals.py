@@ -19,7 +19,7 @@ SampleScores = tuple[NDArray[np.float32], NDArray[np.bool_]]
 _Draw = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """How often each subject was drawn (R, subjects) to counts over ascending scores (R, bins, 2)."""
 
-_BINS = 2048  # common bins for the resamples, which shift AP by less than 3e-4; the estimate itself is never coarsened
+_BINS = 4096  # common bins for the resamples: they shift AUROC by less than 1e-5 and AP by less than 5e-4
 _CHUNK = 50  # resamples at a time: bounds the memory for thousands of slices or bins
 
 

@@ -12,7 +12,9 @@ from core.slices.table import SliceTable, open_table
 FORMAT = 1
 RUNS = Path("runs")
 OBJECTIVE = "probe.held_out_families.average_precision"
-OBJECTIVE_TEXT = "pixel-level average precision on the probe, averaged over its families of pseudo-outliers that no trial may train on"
+OBJECTIVE_TEXT = (
+    "pixel-level average precision on the probe, averaged over the families of pseudo-outliers that no trial trains on"
+)
 
 
 @dataclass(frozen=True)

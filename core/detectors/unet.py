@@ -57,8 +57,7 @@ class UNet(nn.Module):
                     nn.init.zeros_(module.bias)
         # Begin at "no outlier anywhere" with the share that outliers have: the first epoch need not unlearn a guess.
         nn.init.normal_(self.output.weight, std=0.01)
-        with torch.no_grad():
-            self.output.bias.copy_(torch.tensor([1.5, -1.5]))
+        self.output.bias = nn.Parameter(torch.tensor([1.5, -1.5]))
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, 1, H, W) to two logits (B, 2, H, W), normal and outlier. H and W must be multiples of 2**depth."""
