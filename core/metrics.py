@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-# 20 bits hold every float16 and bfloat16 exactly. 18 are twice as fast on large arrays, but move AP by up to 2e-4.
+# 20 bits hold float16 and bfloat16 exactly and move AP by at most 6e-5. 18 are twice as fast, but move it by 2e-4.
 _BITS = 20
 _SHIFT = np.uint32(32 - _BITS)
 _CHUNK = 1 << 21  # scores at a time: enough to outweigh a pass over the bins, few enough to keep temporaries small
+_PARTS = 32  # histograms pooled at a time
 _LOWEST, _HIGHEST = np.uint32(0x007FFFFF), np.uint32(0xFF800000)  # the infinities in order-preserving form
 
 
@@ -128,12 +129,12 @@ class ScoreHistogram:
             raise ValueError("a threshold of NaN selects nothing")
         negatives, hits = self.counts[self.keys >= _keys(np.array([threshold], np.float32))].sum(0)
         positives = self.counts[:, 1].sum()
-        return float(2 * hits / (hits + negatives + positives)) if positives else None
+        return float(2 * hits / (negatives + hits + positives)) if positives else None
 
     def best_dice(self) -> tuple[float, float]:
-        """The threshold with the highest Dice, and that Dice: to be chosen on validation, never on test data.
+        """The threshold with the highest Dice, the strictest of equals, and that Dice: for validation, never test data.
 
-        Of equals the strictest. Raises ValueError without positives.
+        Raises ValueError without positives.
         """
         fp, tp = np.cumsum(self.counts[::-1], 0).T
         if not len(tp) or not tp[-1]:
@@ -156,8 +157,9 @@ def pooled(histograms: Iterable[ScoreHistogram]) -> ScoreHistogram:
     """One histogram of all scores of these; they stay as they are."""
     parts = list(histograms)
     total = ScoreHistogram()
-    if parts:
-        total._gather([part.keys for part in parts], [part.counts for part in parts])
+    for start in range(0, len(parts), _PARTS):
+        block = [total, *parts[start : start + _PARTS]]
+        total._gather([part.keys for part in block], [part.counts for part in block])
     return total
 
 
@@ -197,11 +199,11 @@ def _ranking(counts: NDArray[np.int64]) -> Ranking:
 
 
 def _checked(scores: ArrayLike, positive: ArrayLike, kind: type[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Both flat. The minimum is NaN if any score is, and costs no temporary."""
+    """Both flat."""
     values, truth = np.asarray(scores, kind), np.asarray(positive, bool)
     if values.shape != truth.shape:
         raise ValueError(f"scores have shape {values.shape}, their truth {truth.shape}")
-    if values.size and np.isnan(values.min()):
+    if values.size and np.isnan(values.min()):  # NaN if any score is, without a temporary
         raise ValueError(f"{int(np.isnan(values).sum())} of {values.size} scores are NaN")
     return values.ravel(), truth.ravel()
 

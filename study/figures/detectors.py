@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from study.figures.style import ACCENT, GREY, Look, dress, look_of, number, plain, reach
+from study.figures.style import ACCENT, dress, number, plain, reach, series_looks
 
 WINNER = "winner"
-_DASHES = ("dash", "dot", "dashdot", "longdash")
 
 
 class Estimate(NamedTuple):
@@ -82,12 +81,12 @@ def draw_intervals(info: DetectorsInfo, quantities: Mapping[str, str]) -> go.Fig
     """One panel per quantity {name: axis title}: estimate and interval of every detector, the floor in grey."""
     drawn = make_subplots(1, len(quantities), shared_yaxes=True, horizontal_spacing=0.06)
     rows = list(reversed(info.detectors))
+    looks = series_looks([row.shape for row in info.detectors])[::-1]
     for column, quantity in enumerate(quantities, 1):
-        for place, row in enumerate(rows):
+        for place, (row, look) in enumerate(zip(rows, looks, strict=True)):
             found = row.gain if quantity == "gain" else row.estimates.get(quantity)
             if found is None:
                 continue
-            look = detector_look(row)
             drawn.add_trace(
                 go.Scatter(
                     x=[found.estimate],
@@ -98,7 +97,7 @@ def draw_intervals(info: DetectorsInfo, quantities: Mapping[str, str]) -> go.Fig
                         "symbol": look.symbol,
                         "size": 15 if row.name == WINNER else 11,
                         "color": look.colour,
-                        "line": {"width": 2.5 if row.is_floor else 0},
+                        "line": {"width": 2.5 if look.symbol.endswith("open") else 0},
                     },
                     text=[f"{plain(row.label)}: {_words(found)}"],
                     hoverinfo="text",
@@ -119,13 +118,8 @@ def draw_intervals(info: DetectorsInfo, quantities: Mapping[str, str]) -> go.Fig
 def draw_curves(info: DetectorsInfo) -> go.Figure:
     """ROC and precision-recall of the first seed; dashed at the prevalence is what guessing reaches."""
     drawn = make_subplots(1, 2, horizontal_spacing=0.09)
-    floors = 0
-    for row in info.detectors:
-        look = detector_look(row)
-        dash = "solid"
-        if row.is_floor:
-            dash, floors = _DASHES[floors % len(_DASHES)], floors + 1
-        line = {"color": look.colour, "width": 3.5 if row.name == WINNER else 1.8, "dash": dash}
+    for row, look in zip(info.detectors, series_looks([row.shape for row in info.detectors]), strict=True):
+        line = {"color": look.colour, "width": 3.5 if row.name == WINNER else 1.8, "dash": look.dash}
         for column, (x, y) in enumerate((("false_positive_rate", "recall"), ("recall", "precision")), 1):
             drawn.add_trace(
                 go.Scatter(
@@ -148,11 +142,6 @@ def draw_curves(info: DetectorsInfo) -> go.Figure:
     drawn.update_yaxes(title_text="true positive rate (pixels)", row=1, col=1)
     drawn.update_xaxes(title_text="recall (pixels)", row=1, col=2)
     return drawn.update_yaxes(title_text="precision (pixels)", row=1, col=2)
-
-
-def detector_look(row: Detector) -> Look:
-    """A detector has the look of the masks it was trained with; the floor is grey."""
-    return Look(GREY, "line-ns-open") if row.is_floor else look_of(row.shape)
 
 
 def _estimate(found: Mapping[str, Any]) -> Estimate:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from study.figures.style import GREY, figure, look_of, number, plain
+from study.figures.style import figure, number, plain, series_looks
 
 
 class FamilySeries(NamedTuple):
@@ -49,9 +49,8 @@ def draw_families(info: FamiliesInfo) -> go.Figure:
     """One row per family; symbols are means over seeds, bars reach from the lowest to the highest seed."""
     traces = []
     step = 0.66 / max(len(info.series), 1)
-    for index, one in enumerate(info.series):
-        look = look_of(one.shape)
-        colour = look.colour if one.shape else GREY
+    looks = series_looks([one.shape for one in info.series])
+    for index, (one, look) in enumerate(zip(info.series, looks, strict=True)):
         rows = [(place, one.values[family]) for place, family in enumerate(info.families) if one.values.get(family)]
         means = [sum(values) / len(values) for _, values in rows]
         traces.append(
@@ -61,17 +60,17 @@ def draw_families(info: FamiliesInfo) -> go.Figure:
                 mode="markers",
                 name=plain(one.name),
                 marker={
-                    "symbol": look.symbol if one.shape else "line-ns-open",
-                    "color": colour,
+                    "symbol": look.symbol,
+                    "color": look.colour,
                     "size": 10,
-                    "line": {"width": 0 if one.shape else 2.5},
+                    "line": {"width": 2 if look.symbol.endswith("open") else 0},
                 },
                 error_x={
                     "type": "data",
                     "symmetric": False,
                     "array": [max(values) - mean for (_, values), mean in zip(rows, means, strict=True)],
                     "arrayminus": [mean - min(values) for (_, values), mean in zip(rows, means, strict=True)],
-                    "color": colour,
+                    "color": look.colour,
                     "thickness": 1.6,
                     "width": 3,
                 },

@@ -4,6 +4,7 @@ Colours are close to Okabe and Ito's, told apart with every common colour blindn
 symbols say the same without colour. The page's script sets the ink of all text for light, dark and print.
 """
 
+from collections.abc import Sequence
 from html import escape
 from typing import Any, NamedTuple
 
@@ -30,6 +31,7 @@ SHAPES = {
 }
 _MORE = [Look("#cc79a7", "triangle-up"), Look("#56b4e9", "pentagon"), Look("#d55e00", "star")]
 _NONE = Look(GREY, "cross")
+_DASHES = ("dash", "dot", "dashdot", "longdash")
 
 
 def look_of(shape: str) -> Look:
@@ -37,6 +39,32 @@ def look_of(shape: str) -> Look:
     if not shape:
         return _NONE
     return SHAPES.get(shape) or _MORE[sum(shape.encode()) % len(_MORE)]
+
+
+class Series(NamedTuple):
+    """How one of several series is drawn: the look of its mask shape, and what sets it apart from others of it."""
+
+    colour: str
+    symbol: str
+    dash: str
+
+
+def series_looks(shapes: Sequence[str]) -> list[Series]:
+    """A look for each of several series by mask shape, '' being the floor.
+
+    The first of a shape is filled and solid, the next ones are hollow and dashed; the floor is a grey stroke.
+    """
+    found = []
+    for index, shape in enumerate(shapes):
+        before = list(shapes[:index]).count(shape)
+        look = look_of(shape)
+        if not shape:
+            found.append(Series(GREY, "line-ns-open", _DASHES[before % len(_DASHES)]))
+        elif before:
+            found.append(Series(look.colour, f"{look.symbol}-open", _DASHES[(before - 1) % len(_DASHES)]))
+        else:
+            found.append(Series(*look, "solid"))
+    return found
 
 
 def shape_name(shape: str) -> str:

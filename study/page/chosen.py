@@ -41,8 +41,8 @@ def _procedure(record: StudyRecord) -> Html:
     families = f" Its held-out families are {series(held)}: no trial may train on anything like them." if held else ""
     controls = record.space.controls
     beside = (
-        f"Beside the winner stand its controls {series(list(controls))}, which differ from it in nothing else than "
-        "what they are named for, under the same seeds, and the floor, which needs no training."
+        f"Beside the winner stand its controls {series(list(controls))}, which differ from it only in what the "
+        "space sets under [controls], under the same seeds, and the floor, which needs no training."
         if controls
         else "Beside the winner stands the floor, which needs no training."
     )

@@ -111,10 +111,10 @@ def plot(figure: go.Figure, *, alt: str, caption: Child = "") -> Html:
     described: dict[str, Any] = json.loads(figure.to_json(validate=False))
     content = json.dumps(described | {"config": CONFIG}, ensure_ascii=False, separators=(",", ":"))
     content = content.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
-    height = f"height:{int(figure.layout.height or 400)}px"
+    height = int(figure.layout.height or 400)
     return tag(
         "figure",
-        tag("div", role="img", aria_label=alt, class_="canvas", style=height),
+        tag("div", role="img", aria_label=alt, class_="canvas", data_height=height, style=f"height:{height}px"),
         tag("script", Html(content), type="application/json"),
         tag("figcaption", caption) if caption else "",
         class_="plot",

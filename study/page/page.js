@@ -4,6 +4,7 @@
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const canvases = [...document.querySelectorAll(".plot > .canvas")];
   const PRINTED_WIDTH = 680;
+  const PRINTED_SHARE = 0.8; // of the height on screen, so that two figures and their words fit a page
 
   const colours = (isDark) => (isDark
     ? { "font.color": "#e3e7ec", "hoverlabel.bgcolor": "#262c35", "hoverlabel.font.color": "#e3e7ec" }
@@ -17,14 +18,20 @@
   const repaint = () => canvases.forEach((canvas) => Plotly.relayout(canvas, colours(dark.matches)));
   dark.addEventListener("change", repaint);
 
+  const resize = (canvas, share, update) => {
+    const height = Number(canvas.dataset.height) * share;
+    canvas.style.height = `${height}px`;
+    return Plotly.relayout(canvas, { ...update, height });
+  };
+
   let unfolded = [];
   addEventListener("beforeprint", () => {
     unfolded = [...document.querySelectorAll("details:not([open])")];
     unfolded.forEach((part) => { part.open = true; });
-    canvases.forEach((canvas) => Plotly.relayout(canvas, { ...colours(false), width: PRINTED_WIDTH }));
+    canvases.forEach((canvas) => resize(canvas, PRINTED_SHARE, { ...colours(false), width: PRINTED_WIDTH }));
   });
   addEventListener("afterprint", () => {
     unfolded.forEach((part) => { part.open = false; });
-    canvases.forEach((canvas) => Plotly.relayout(canvas, { ...colours(dark.matches), width: null, autosize: true }));
+    canvases.forEach((canvas) => resize(canvas, 1, { ...colours(dark.matches), width: null, autosize: true }));
   });
 })();

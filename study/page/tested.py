@@ -84,18 +84,17 @@ def _tables(info: DetectorsInfo, score: str) -> Html:
 
 
 def _figures(info: DetectorsInfo, score: str) -> Html:
-    panels = {"pixel.average_precision": "pixel AP, frame"}
-    panels["gain" if any(row.gain for row in info.detectors) else "pixel.auroc"] = (
-        "winner's lead in pixel AP" if any(row.gain for row in info.detectors) else "pixel AUROC, frame"
-    )
-    panels[f"sample.{score}.auroc"] = f"slice AUROC, {score}"
+    led = any(row.gain for row in info.detectors)
+    panels = {"pixel.average_precision": "pixel AP"}
+    panels |= {"gain": "winner's lead"} if led else {"pixel.auroc": "pixel AUROC"}
+    panels[f"sample.{score}.auroc"] = "slice AUROC"
     best = info.detectors[0].estimates.get("pixel.average_precision")
     return join(
         plot(
             draw_intervals(info, panels),
             alt=f"Estimates with intervals of every detector and the floor; the winner's pixel AP is "
             f"{figure(best.estimate if best else None)}.",
-            caption="Every row of the table with its interval; the floor in grey.",
+            caption=f"Pixels over the frame, slices by {score}; the lead is in pixel AP. The floor is grey.",
         ),
         plot(
             draw_curves(info),

@@ -1,0 +1,136 @@
+"""The ledger with tabulated learning curves and no Ray: truthful states, and restarts that change nothing."""
+
+from pathlib import Path
+
+import optuna
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from optuna.trial import TrialState
+
+from study.ledger import Ledger, SearchSource, asha, open_study
+from study.space import Space, parse_space
+
+EPOCHS = 9
+SPACE = """
+[study]
+trials = 12
+grace = 1
+reduction = 3
+[fixed]
+"training.epochs" = 9
+[space]
+"loss.alpha" = { low = 0.0, high = 1.0 }
+"synthesis.mask.kind" = { choices = ["brush", "circle"] }
+"synthesis.mask.max_radius" = { low = 8.0, high = 20.0, when = { "synthesis.mask.kind" = ["circle"] } }
+"""
+
+
+def _curve(config: dict, epoch: int) -> float:
+    """A learning curve that depends on the configuration alone."""
+    return (1 - abs(config["loss"]["alpha"] - 0.3)) * (1 - 0.5**epoch)
+
+
+class _Killed(Exception):
+    pass
+
+
+def _space() -> Space:
+    return parse_space(SPACE, "test.toml")
+
+
+def _open(journal: Path) -> tuple[optuna.Study, Ledger]:
+    study = open_study(journal, "search", asha(1, 3))
+    return study, Ledger(study, SearchSource(_space()), EPOCHS, 0)
+
+
+def _run(journal: Path, events: int | None = None) -> optuna.Study:
+    """One process: one trial at a time, killed after so many reports."""
+    study, ledger = _open(journal)
+    left = events
+    for assignment in ledger.assignments():
+        for epoch in range(1, EPOCHS + 1):
+            if left == 0:
+                raise _Killed
+            left = None if left is None else left - 1
+            stop = ledger.report(assignment.number, epoch, _curve(assignment.config, epoch), {"x": 1.0})
+            if stop:
+                break
+        ledger.finish(assignment.number)
+    return study
+
+
+def _story(study: optuna.Study) -> list[tuple]:
+    return [(t.number, t.state, t.params, t.value, sorted(t.intermediate_values)) for t in study.get_trials()]
+
+
+def test_states_are_told_truthfully(tmp_path: Path) -> None:
+    study = _run(tmp_path / "journal.log")
+    states = [trial.state for trial in study.trials]
+    assert len(states) == 12
+    assert TrialState.PRUNED in states
+    for trial in study.trials:
+        full = EPOCHS in trial.intermediate_values
+        assert trial.state == (TrialState.COMPLETE if full else TrialState.PRUNED)
+        assert trial.value == trial.intermediate_values[max(trial.intermediate_values)]
+
+
+def test_the_presets_own_choice_is_tried_first(tmp_path: Path) -> None:
+    study = _run(tmp_path / "journal.log")
+    assert study.trials[0].params == {"loss.alpha": 0.5, "synthesis.mask.kind": "brush"}
+    assert study.trials[0].user_attrs["paper"]
+
+
+@settings(max_examples=12, deadline=None)
+@given(cuts=st.lists(st.integers(0, 25), min_size=1, max_size=3))
+def test_a_study_cut_anywhere_ends_as_an_uninterrupted_one(
+    cuts: list[int], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    whole = _run(tmp_path_factory.mktemp("whole") / "journal.log")
+    journal = tmp_path_factory.mktemp("cut") / "journal.log"
+    for cut in cuts:
+        try:
+            _run(journal, cut)
+        except _Killed:
+            continue
+    assert _story(_run(journal)) == _story(whole)
+
+
+def test_a_replayed_epoch_changes_nothing(tmp_path: Path) -> None:
+    study, ledger = _open(tmp_path / "journal.log")
+    number = next(ledger.assignments()).number
+    ledger.report(number, 1, 0.4, {})
+    assert ledger.report(number, 1, 0.1, {}) is False
+    assert study.trials[number].intermediate_values == {1: 0.4}
+
+
+def test_an_interrupted_trial_stays_running_and_is_handed_out_again(tmp_path: Path) -> None:
+    _, ledger = _open(tmp_path / "journal.log")
+    first = next(ledger.assignments())
+    ledger.report(first.number, 1, 0.4, {})
+    assert ledger.finish(first.number) == TrialState.RUNNING
+    _, again = _open(tmp_path / "journal.log")
+    assert "resumed 1 (trial 0 at epoch 1)" in again.summary()
+    assert next(again.assignments()) == first
+
+
+def test_a_failure_keeps_its_reason_and_is_not_asked_again(tmp_path: Path) -> None:
+    _, ledger = _open(tmp_path / "journal.log")
+    number = next(ledger.assignments()).number
+    ledger.fail(number, "the loss of epoch 1 is nan")
+    assert ledger.finish(number) == TrialState.FAIL
+    study, again = _open(tmp_path / "journal.log")
+    assert study.trials[number].user_attrs["reason"] == "the loss of epoch 1 is nan"
+    assert next(again.assignments()).number != number
+
+
+def test_a_restarted_sampler_does_not_repeat_its_draws(tmp_path: Path) -> None:
+    drawn = []
+    for _ in range(4):
+        _, ledger = _open(tmp_path / "journal.log")
+        for assignment in ledger.assignments():
+            if assignment.number == len(drawn):
+                drawn.append(assignment.config["loss"]["alpha"])
+                ledger.fail(assignment.number, "not the point here")
+                break
+    assert len(set(drawn)) == 4

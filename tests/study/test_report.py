@@ -1,0 +1,296 @@
+"""The report as a reader's browser gets it: complete, self-contained, escaped, and honest at every stage of a study."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from plotly.offline import get_plotlyjs
+from stored_studies import CUT, FAIL, FULL, HOSTILE, LIVE, Stored
+
+from core.durable import write_json
+from core.errors import BadStudy
+from study.folder import StudyFolder, find_study
+from study.page.chosen import audit, chosen_section, search_command
+from study.page.document import page
+from study.page.html import Html, join, paragraphs, tag
+from study.page.troubles import troubles_section, warnings_of
+from study.page.verdict import headline, verdict_section
+from study.records import TrialRecord, read_study
+from study.report import main
+from study.space import Space
+
+VOID = {"img", "br", "meta", "hr"}
+PLOTLY = get_plotlyjs()
+
+
+class Parsed(HTMLParser):
+    """Elements with their attributes, scripts, plain text, and whether every element was closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[tuple[dict[str, str | None], str]] = []
+        self.text = ""
+        self._open: list[str] = []
+        self.feed(text.replace(PLOTLY, "plotly.js"))
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag == "script":
+            self.scripts.append((dict(attrs), ""))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self._open and self._open[-1] == "script":
+            self.scripts[-1] = (self.scripts[-1][0], self.scripts[-1][1] + data)
+        elif not self._open or self._open[-1] != "style":
+            self.text += data
+
+    def all(self, name: str) -> list[dict[str, str | None]]:
+        return [attributes for element, attributes in self.elements if element == name]
+
+
+def read(folder: StudyFolder) -> Parsed:
+    return Parsed(page(read_study(folder)))
+
+
+@pytest.fixture(scope="module")
+def text(finished_once: Stored) -> str:
+    return page(read_study(finished_once.folder))
+
+
+@pytest.fixture(scope="module")
+def parsed(text: str) -> Parsed:
+    return Parsed(text)
+
+
+def test_a_finished_study_answers_every_question(parsed: Parsed) -> None:
+    for words in (
+        "What to use", "A clear winner", "Trial 6: brush masks", "clearly beats the floor",
+        "Early stopping ended 3 of 9",
+        "Does it find lesions", "floor: position", "Pixels: where is it", "By family of lesion",
+        "How sure are we", "seed 1002", "Paired differences", "the lead is clear", "(held out)",
+        "How it was found", "the preset's own", "too few", "one in 3",
+        "Pseudo-outliers as trained on", "Anomaly maps", "best: data/test-",
+        "No subject is in two roles", "python -m study.search", "python -m core.train --best", 'preset = "paper"',
+        "2 trainings failed", "1 trial of the search had not ended",
+    ):  # fmt: skip
+        assert words in parsed.text or words in json.dumps([text for _, text in parsed.scripts], ensure_ascii=False), (
+            words
+        )
+
+
+def test_the_page_needs_nothing_from_anywhere(text: str, parsed: Parsed) -> None:
+    assert text.count("* plotly.js v") == 1
+    assert len(text) < 10e6
+    assert [attributes for attributes, _ in parsed.scripts if "src" in attributes] == []
+    assert parsed.all("link") + parsed.all("iframe") + parsed.all("object") == []
+    assert all((image["src"] or "").startswith("data:image/png;base64,") for image in parsed.all("img"))
+    assert all((anchor["href"] or "").startswith("#") for anchor in parsed.all("a"))
+    style = text[text.index("<style>") : text.index("</style>")]
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_no_figure_can_send_data_away(parsed: Parsed) -> None:
+    figures = [json.loads(text) for attributes, text in parsed.scripts if attributes.get("type") == "application/json"]
+    assert len(figures) >= 10
+    for figure in figures:
+        assert figure["config"] == {"showSendToCloud": False, "displaylogo": False, "responsive": True}
+        assert figure["data"]
+
+
+def test_the_page_can_be_read_without_eyes(parsed: Parsed) -> None:
+    assert all(image["alt"] for image in parsed.all("img"))
+    assert all(div["aria-label"] for div in parsed.all("div") if div.get("role") == "img")
+    names = [attributes["id"] for _, attributes in parsed.elements if "id" in attributes]
+    assert len(names) == len(set(names))
+    assert {anchor["href"] for anchor in parsed.all("a")} <= {f"#{name}" for name in names}
+    levels = [int(name[1]) for name, _ in parsed.elements if name in {"h1", "h2", "h3", "h4"}]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_hostile_words_stay_words(finished: Stored, tmp_path: Path) -> None:
+    named = finished.folder.root.rename(tmp_path / "<script>alert(1)<") / ""
+    parsed = read(StudyFolder(named))
+    assert HOSTILE in parsed.text
+    assert "Study <script>alert(1)<" in parsed.text
+    # The page's own: plotly.js, page.js, and the figures' data.
+    assert all("alert(1)" not in text for attributes, text in parsed.scripts if "type" not in attributes)
+    assert all("<" not in text for attributes, text in parsed.scripts if "type" in attributes)
+
+
+def nothing(_: Stored) -> None: ...
+
+
+def one_trial(stored: Stored) -> None:
+    stored.search([(FULL, 4)])
+
+
+def running(stored: Stored) -> None:
+    stored.search([(FULL, 4), (LIVE, 2)])
+
+
+def all_failed(stored: Stored) -> None:
+    stored.search([(FAIL, 0)] * 3)
+
+
+def all_stopped(stored: Stored) -> None:
+    stored.search([(CUT, 1)] * 3)
+
+
+def decided(stored: Stored) -> None:
+    stored.search([(FULL, 4)] * 3)
+    stored.decide()
+
+
+def one_candidate(stored: Stored) -> None:
+    stored.search([(FULL, 4), (CUT, 1)])
+    stored.decide()
+
+
+def untested(stored: Stored) -> None:
+    decided(stored)
+    write_json(stored.folder.retrained / "evaluation.json", {"seeds": [1], "shipped": {"seed": 1}, "test": None})
+
+
+def tables_gone(stored: Stored) -> None:
+    decided(stored)
+    for table in (stored.train, stored.probe, stored.test):
+        table.path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("bring", "state", "words"),
+    [
+        (nothing, "Not decided yet", "No trial has begun"),
+        (one_trial, "Not decided yet", "The search has ended and 0 replicates finished"),
+        (running, "Not decided yet", "1 of 2 trials have ended"),
+        (all_failed, "No verdict", "No trial reached its full budget: 3 failed"),
+        (all_stopped, "No verdict", "No trial reached its full budget: 0 failed"),
+        (decided, "A clear winner", "Not retrained yet: python -m core.train --best"),
+        (one_candidate, "Only one candidate", "there is no runner-up, so no lead can be measured"),
+        (untested, "A clear winner", "Not tested: the study names no test table"),
+        (tables_gone, "A clear winner", "They cannot be drawn"),
+    ],
+)
+def test_what_is_not_there_is_said(stored: Stored, bring: Callable[[Stored], None], state: str, words: str) -> None:
+    bring(stored)
+    record = read_study(stored.folder)
+    assert headline(record)[0] == state
+    parsed = Parsed(page(record))
+    assert state in parsed.text
+    assert words in parsed.text
+
+
+def test_a_tie_is_no_clear_winner(stored: Stored) -> None:
+    decided(stored)
+    best = json.loads(stored.folder.best.read_text())
+    best["verdict"] |= {"clear": False, "sentence": "No clear winner: trial 2 has mean 0.5."}
+    write_json(stored.folder.best, best)
+    body = verdict_section(read_study(stored.folder)).body
+    assert body.count("No clear winner") == 2
+
+
+def test_a_control_that_wins_is_not_hidden(finished: Stored) -> None:
+    path = finished.folder.retrained / "evaluation.json"
+    evaluation = json.loads(path.read_text())
+    evaluation["differences"]["square"] |= {"estimate": -0.2, "low": -0.3, "high": -0.1}
+    write_json(path, evaluation)
+    record = read_study(finished.folder)
+    assert any("the control square is clearly better" in warning for warning in warnings_of(record))
+    assert "clearly below its control square (-0.200 [-0.300, -0.100])" in verdict_section(record).body
+
+
+def test_a_leak_is_shouted(stored: Stored) -> None:
+    decided(stored)
+    best = json.loads(stored.folder.best.read_text())
+    best["subjects"]["test"] += best["subjects"]["train"][:1]
+    write_json(stored.folder.best, best)
+    assert "The split leaks" in audit(read_study(stored.folder))
+
+
+def test_old_test_results_are_named(finished: Stored) -> None:
+    assert not any("older" in warning for warning in warnings_of(read_study(finished.folder)))
+    finished.folder.best.touch()
+    assert any("older than the verdict" in warning for warning in warnings_of(read_study(finished.folder)))
+
+
+def test_the_command_repeats_the_settings(stored: Stored) -> None:
+    record = read_study(stored.folder)
+    text = record.definition.space + "# --set study.trials = 5\n# --set fixed.training.schedule = 'cosine'\n"
+    changed = replace(record, definition=replace(record.definition, space=text))
+    command = search_command(changed).replace("\\\n   ", "")
+    assert "--set study.trials=5" in command
+    assert "--set 'fixed.training.schedule=\"cosine\"'" in command
+    stored.folder.definition_file.unlink()
+    stored.folder.define(changed.definition)
+    reread: Space | None = read_study(stored.folder).space
+    assert reread is not None
+    assert reread.study.trials == 5
+    assert reread.base().training.schedule == "cosine"
+
+
+def test_a_space_of_another_version_is_no_obstacle(finished: Stored) -> None:
+    record = replace(read_study(finished.folder), space=None)
+    text = Parsed(page(record)).text
+    assert "cannot be read by this version" in text
+
+
+def test_a_thousand_trials_make_a_small_page(stored: Stored, trials_of: Callable[..., tuple[TrialRecord, ...]]) -> None:
+    ends = [(FULL, 4), (CUT, 1), (CUT, 1), (CUT, 3), (FAIL, 0)] * 50
+    some = trials_of(ends)
+    many = tuple(replace(trial, number=250 * round_ + trial.number) for round_ in range(4) for trial in some)
+    text = page(replace(read_study(stored.folder), trials=many))
+    assert len(text) < 7e6
+    assert "200 trainings failed" in Parsed(text).text
+
+
+def test_the_program_reports_the_newest_study(
+    stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    running(stored)
+    monkeypatch.chdir(tmp_path)
+    main()
+    main(study="small", target=Path("elsewhere.html"))
+    said = capsys.readouterr().out
+    assert "small in runs/small, the newest: 2 trials" in said
+    assert "wrote runs/small/report.html" in said
+    for written in ("runs/small/report.html", "elsewhere.html"):
+        assert Path(written).read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_reading_a_study_writes_nothing(finished: Stored) -> None:
+    before = {path: path.stat().st_mtime_ns for path in finished.folder.root.rglob("*")}
+    record = read_study(finished.folder)
+    for section in (verdict_section, chosen_section, troubles_section):
+        section(record)
+    assert {path: path.stat().st_mtime_ns for path in finished.folder.root.rglob("*")} == before
+
+
+def test_mistakes_are_one_sentence(stored: Stored, tmp_path: Path) -> None:
+    with pytest.raises(BadStudy, match="'nowhere' was not found; there are: small"):
+        find_study("nowhere", tmp_path / "runs")
+    stored.folder.best.write_text("{")
+    with pytest.raises(BadStudy, match=r"best\.json: not JSON"):
+        read_study(stored.folder)
+
+
+def test_html_is_escaped_by_construction() -> None:
+    assert tag("p", "<b>", class_="a&b") == '<p class="a&amp;b">&lt;b&gt;</p>'
+    assert tag("p", tag("b", "x"), " & ", 1) == "<p><b>x</b> &amp; 1</p>"
+    assert tag("img", src="x", alt="", hidden=True, title=None) == '<img src="x" alt="" hidden>'
+    assert paragraphs("", "a") == "<p>a</p>"
+    assert isinstance(join("a"), Html)

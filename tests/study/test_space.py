@@ -1,0 +1,80 @@
+"""Search spaces: the shipped ones load, and every mistake is told with its file and dotted path."""
+
+from pathlib import Path
+
+import optuna
+import pytest
+
+from core.config import Config
+from core.errors import BadConfig
+from study.space import load_space, parse_space, with_settings
+
+SHIPPED = sorted(path.stem for path in (Path(__file__).parents[2] / "search_spaces").glob("*.toml"))
+HEAD = "[study]\ntrials = 3\n[space]\n"
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_spaces_load_and_open_with_their_question(name: str) -> None:
+    _, space, text = load_space(name)
+    assert space.space
+    for word in ("# Question:", "# Cost:", "# Command:"):
+        assert word in text
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_sampled_configurations_are_valid(name: str) -> None:
+    _, space, _ = load_space(name)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    for _ in range(30):
+        values = space.suggest(study.ask())
+        assert all(space.active(path, values) for path in values)
+        space.configure(values)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('"loss.alhpa" = { low = 0.0, high = 1.0 }', "loss.alhpa = 0.0.*did you mean loss.alpha"),
+        ('"loss.alpha" = { low = 1.0, high = 0.0 }', "space.loss.alpha.*low = 1.0 must be below high = 0.0"),
+        ('"loss.alpha" = { low = 0.0, high = 2.0 }', "loss.alpha = 2.0.*less than or equal to 1"),
+        ('"loss.alpha" = { low = 0.0, hihg = 1.0 }', "space.loss.alpha.*hihg|space.loss.alpha.*high"),
+        ('"loss.alpha" = { low = 0.0, high = 1.0, log = true }', "must be positive for a log range"),
+        ('"synthesis.mask.kind" = { choices = ["brush", "blob"] }', "synthesis.mask.*blob"),
+        ('"synthesis.mask.min_width" = { low = 2.0, high = 20.0 }', "min_width = 20.0 must not exceed max_width"),
+        ('"loss.alpha" = { low = 0.0, high = 1.0, when = { "nothing" = [1] } }', "no such parameter in this space"),
+        ('"training.epochs" = { low = 2, high = 4 }', "every trial has the same full budget"),
+        ("= 3", "not TOML"),
+    ],
+)
+def test_a_mistake_is_one_sentence_with_its_path(text: str, told: str) -> None:
+    with pytest.raises(BadConfig, match=told) as caught:
+        parse_space(HEAD + text, "mine.toml")
+    assert str(caught.value).startswith("mine.toml: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_pairs_of_ends_are_checked() -> None:
+    text = HEAD + '"synthesis.mask.min_width" = {low=2.0, high=9.0}\n"synthesis.mask.max_width" = {low=8.0, high=20.0}'
+    with pytest.raises(BadConfig, match=r"min_width = 9.0 must not exceed max_width = 8.0"):
+        parse_space(text, "mine.toml")
+
+
+def test_an_unknown_name_lists_those_that_exist() -> None:
+    with pytest.raises(BadConfig, match="nonsense.*brush, demo"):
+        load_space("nonsense")
+
+
+def test_settings_change_the_space_and_its_text() -> None:
+    text = HEAD + '"loss.alpha" = { low = 0.0, high = 1.0 }\n'
+    space, changed = with_settings(text, {"fixed.training.epochs": 4, "study.trials": 7}, "mine.toml")
+    assert (space.base().training.epochs, space.study.trials) == (4, 7)
+    assert changed != text
+    with pytest.raises(BadConfig, match=r"--set training.epochs=4: expected a path under fixed or study"):
+        with_settings(text, {"training.epochs": 4}, "mine.toml")
+
+
+def test_the_papers_choice_is_found_where_the_space_holds_it() -> None:
+    space = parse_space(HEAD + '"loss.alpha" = { low = 0.0, high = 1.0 }', "mine.toml")
+    assert space.values_of(Config()) == {"loss.alpha": 0.5}
+    without = parse_space(HEAD + '"loss.alpha" = { low = 0.6, high = 1.0 }', "mine.toml")
+    assert without.values_of(Config()) is None

@@ -1,0 +1,105 @@
+"""Training: it learns, resumes bit for bit, falls back from damage, and refuses what cannot work."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from core.config import Config, override
+from core.errors import BadConfig, BadStudy, BadTable, TrainingFailed
+from core.slices.table import SliceTable
+from core.training import train
+
+SMALL = override(
+    Config(),
+    {
+        "detector.base": 2,
+        "detector.depth": 2,
+        "training.epochs": 4,
+        "training.batch": 8,
+        "training.learning_rate": 1e-2,
+        "training.precision": "fp32",
+    },
+)
+FULL = override(SMALL, {"training.averaging": 0.9, "training.schedule": "cosine", "training.clip": 1.0})
+
+
+def _weights(config: Config, table: SliceTable, folder: Path | None = None) -> dict[str, torch.Tensor]:
+    *_, last = train(config, table, seed=3, checkpoints=folder)
+    return {name: tensor.clone() for name, tensor in last.detector.state_dict().items()}
+
+
+def _equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_the_loss_falls(healthy: SliceTable) -> None:
+    losses = [epoch.loss for epoch in train(override(SMALL, {"training.epochs": 8}), healthy, seed=0)]
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("config", [SMALL, FULL])
+@pytest.mark.parametrize("stop", [1, 3])
+def test_a_resumed_training_equals_an_uninterrupted_one(
+    config: Config, stop: int, healthy: SliceTable, tmp_path: Path
+) -> None:
+    training = train(config, healthy, seed=3, checkpoints=tmp_path)
+    for _ in range(stop):
+        next(training)
+    training.close()
+    numbers = [(epoch.number, epoch.replayed) for epoch in train(config, healthy, seed=3, checkpoints=tmp_path)]
+    assert numbers == [(number, number <= stop) for number in range(1, 5)]
+    assert _equal(_weights(config, healthy, tmp_path), _weights(config, healthy))
+
+
+@pytest.mark.parametrize("damage", ["cut", "missing", "swapped"])
+def test_a_damaged_checkpoint_costs_one_epoch(damage: str, healthy: SliceTable, tmp_path: Path) -> None:
+    training = train(FULL, healthy, seed=3, checkpoints=tmp_path)
+    for _ in range(3):
+        next(training)
+    newest = tmp_path / "epoch-00003"
+    if damage == "cut":
+        content = (newest / "training.safetensors").read_bytes()
+        (newest / "training.safetensors").write_bytes(content[: len(content) // 2])
+    elif damage == "missing":
+        (newest / "state.json").unlink()
+    else:
+        shutil.copy(tmp_path / "epoch-00002" / "model.safetensors", newest / "model.safetensors")
+    again = train(FULL, healthy, seed=3, checkpoints=tmp_path)
+    assert [epoch.replayed for epoch in again] == [True, True, False, False]
+    assert _equal(_weights(FULL, healthy, tmp_path), _weights(FULL, healthy))
+
+
+def test_a_folder_of_another_training_is_refused(healthy: SliceTable, tmp_path: Path) -> None:
+    next(train(SMALL, healthy, seed=3, checkpoints=tmp_path))
+    with pytest.raises(BadStudy, match="another configuration or seed"):
+        next(train(SMALL, healthy, seed=4, checkpoints=tmp_path))
+
+
+def test_a_loss_that_is_not_finite_ends_the_training(healthy: SliceTable) -> None:
+    exploding = override(SMALL, {"training.learning_rate": 1.0, "training.epochs": 50, "detector.norm": "none"})
+    training = train(exploding, healthy, seed=0)
+    first = next(training)
+    with torch.no_grad():
+        next(first.detector.parameters()).fill_(torch.nan)
+    with pytest.raises(TrainingFailed, match="loss of epoch 2 is nan"):
+        next(training)
+
+
+def test_what_cannot_work_is_refused_before_it_begins(healthy: SliceTable, lesioned: SliceTable) -> None:
+    with pytest.raises(BadConfig, match=r"detector.depth = 6.*32x32"):
+        next(train(override(SMALL, {"detector.depth": 6}), healthy, seed=0))
+    with pytest.raises(BadTable, match="carry a lesion"):
+        next(train(SMALL, lesioned, seed=0))
+
+
+def test_rows_draw_the_same_whoever_else_is_trained_on(healthy: SliceTable) -> None:
+    import numpy as np
+
+    from core.training import _Run
+
+    few, all_rows = np.array([4, 9]), np.arange(len(healthy))
+    one = _Run(SMALL, healthy, 0, few, torch.device("cpu")).batch(np.array([0, 1]), 1)[0]
+    two = _Run(SMALL, healthy, 0, all_rows, torch.device("cpu")).batch(np.array([4, 9]), 1)[0]
+    assert torch.equal(one.image, two.image)
