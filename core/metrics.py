@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-# 20 bits hold float16 and bfloat16 exactly and move AP by at most 6e-5. 18 are twice as fast, but move it by 2e-4.
-_BITS = 20
+_BITS = 20  # hold float16 and bfloat16, and move AP by at most 6e-5; 18 are twice as fast, but move it by 2e-4
 _SHIFT = np.uint32(32 - _BITS)
 _CHUNK = 1 << 21  # scores at a time: enough to outweigh a pass over the bins, few enough to keep temporaries small
 _PARTS = 32  # histograms pooled at a time
@@ -105,8 +104,8 @@ class ScoreHistogram:
     def thinned_curves(self, points: int = 400) -> Curves:
         """At most `points`, at least 4, of both curves, evenly spread over recall and false positive rate.
 
-        The first threshold lies above all scores; its precision, 0 of 0, is drawn level with the next. The last takes
-        in all scores. Empty without positives; the false positive rate stays 0 without negatives.
+        The first threshold lies above all scores, and its precision, 0 of 0, is that of the next; the last takes in
+        all. Empty without positives; the false positive rate stays 0 without negatives.
         """
         fp, tp = np.cumsum(self.counts[::-1], 0).T
         if not len(tp) or not tp[-1]:
@@ -117,14 +116,11 @@ class ScoreHistogram:
         kept = kept[kept < len(tp)]
         keys, precision = self.keys[::-1][kept], (tp / (tp + fp))[kept]
         threshold = _lowest(np.append(keys[:1] + np.uint32(1), keys)).astype(np.float64)
-        first = np.append(0, rate[kept]), np.append(0, recall[kept]), np.append(precision[0], precision)
-        return Curves(threshold, *first)
+        rates = np.append(0, rate[kept]), np.append(0, recall[kept]), np.append(precision[0], precision)
+        return Curves(threshold, *rates)
 
     def dice_at(self, threshold: float) -> float | None:
-        """Dice of the pixels scored at least `threshold`, or in its key, against the positives; None without positives.
-
-        Raises ValueError for NaN.
-        """
+        """Dice of pixels scored at least `threshold`, or in its key; None without positives. ValueError for NaN."""
         if np.isnan(threshold):
             raise ValueError("a threshold of NaN selects nothing")
         negatives, hits = self.counts[self.keys >= _keys(np.array([threshold], np.float32))].sum(0)
@@ -132,10 +128,7 @@ class ScoreHistogram:
         return float(2 * hits / (negatives + hits + positives)) if positives else None
 
     def best_dice(self) -> tuple[float, float]:
-        """The threshold with the highest Dice, the strictest of equals, and that Dice: for validation, never test data.
-
-        Raises ValueError without positives.
-        """
+        """The threshold with the highest Dice, and that Dice, on validation data. ValueError without positives."""
         fp, tp = np.cumsum(self.counts[::-1], 0).T
         if not len(tp) or not tp[-1]:
             raise ValueError("there are no positives, so no threshold has a Dice")

@@ -11,6 +11,9 @@ from typing import Any
 
 # Read by Ray when it is imported. Without a token, Ray runs anybody's code that reaches its ports.
 os.environ.setdefault("RAY_AUTH_MODE", "token")
+if "RAY_ADDRESS" not in os.environ:
+    # The only switch that keeps a cluster of one's own on loopback: Ray turns an address of 127.0.0.1 into a public one.
+    os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # its banner ignores verbose=0
 os.environ.setdefault("RAY_DEDUP_LOGS", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -30,7 +33,7 @@ from study.execution import Slots
 def connected() -> Iterator[None]:
     """Within a job or with RAY_ADDRESS set, use that cluster; otherwise start one here, on loopback, for this run."""
     joined = "RAY_ADDRESS" in os.environ
-    options: dict[str, Any] = {} if joined else {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    options: dict[str, Any] = {} if joined else {"include_dashboard": False}
     ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
     try:
         resources = ray.cluster_resources()

@@ -61,7 +61,8 @@ def main(
     )
     new = folder.define(definition)
     out.print(f"study {folder.name} in {folder.root}: {'begins' if new else 'goes on'}", markup=False)
-    with stopping_on_signals() as interrupted, connected():
+    # Ray replaces signal handlers when it starts, so ours come after.
+    with connected(), stopping_on_signals() as interrupted:
         carried = Run(folder, folder.definition(), loaded, slots(cpus, gpus), interrupted)
         verdict = carried.search()
     if verdict is None:

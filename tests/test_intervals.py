@@ -92,6 +92,18 @@ def test_coarse_bins_hardly_move_the_resamples(monkeypatch: pytest.MonkeyPatch) 
         assert (one.low, one.high) != (other.low, other.high)
 
 
+def test_few_scores_stay_exact_beside_a_large_background() -> None:
+    run = {}
+    for name, (scores, truth) in subjects(5, 30, seed=7, digits=1).items():
+        run[name] = np.append(scores, np.zeros(20_000, np.float32)), np.append(truth, np.zeros(20_000, bool))
+    for quantity in QUANTITIES:
+        exact = sample_interval([run], quantity, resamples=50)
+        found = pixel_interval([counted(run)], quantity, resamples=50)
+        assert exact is not None
+        assert found is not None
+        assert (found.low, found.high) == pytest.approx((exact.low, exact.high), abs=1e-12)
+
+
 def test_the_order_of_subjects_is_immaterial_and_the_seed_is_not() -> None:
     run = subjects(8, 50, seed=1)
     backwards = dict(reversed(run.items()))
@@ -199,7 +211,7 @@ def test_mistakes_are_told() -> None:
 
 @pytest.mark.parametrize(("count", "seeds", "drift"), [(25, 1, 0.0), (25, 4, 0.3)])
 def test_coverage(count: int, seeds: int, drift: float) -> None:
-    """95 % intervals of new subjects and seeds hold the true AUROC in 85 to 99 % of 200 studies.
+    """95 % intervals of new subjects and seeds hold the true AUROC in 85 to 99 % of 120 studies.
 
     Positives are N(1 + subject + seed, 1), negatives N(0, 1): the true AUROC follows from the sum of the variances.
     """
@@ -207,7 +219,7 @@ def test_coverage(count: int, seeds: int, drift: float) -> None:
     true = stats.norm.cdf(1 / np.sqrt(2 + spread**2 + drift**2))
     rng = np.random.default_rng(11)
     held = 0
-    for study in range(200):
+    for study in range(120):
         shift = rng.normal(0, spread, count)
         runs = []
         for _ in range(seeds):
@@ -216,4 +228,4 @@ def test_coverage(count: int, seeds: int, drift: float) -> None:
         found = sample_interval(runs, "auroc", resamples=200, seed=study)
         assert found is not None
         held += found.low <= true <= found.high
-    assert 170 <= held <= 198
+    assert 0.85 <= held / 120 <= 0.99

@@ -16,6 +16,8 @@ from core.metrics import Ranking, ScoreHistogram, pooled, rank
 
 Labelled = tuple[NDArray[np.floating], NDArray[np.bool_]]
 
+relaxed = settings(deadline=None, max_examples=80)  # a busy machine is no failure
+
 
 def histogram(scores: object, positive: object) -> ScoreHistogram:
     found = ScoreHistogram()
@@ -56,7 +58,7 @@ def check_against_scikit_learn(found: Ranking, scores: NDArray[np.floating], tru
 
 
 @given(labelled())
-@settings(max_examples=60)
+@relaxed
 def test_float16_scores_are_exact(data: Labelled) -> None:
     found = histogram(*data).ranking()
     assert (found.positives, found.negatives) == (data[1].sum(), (~data[1]).sum())
@@ -70,6 +72,7 @@ def test_bfloat16_scores_are_exact() -> None:
 
 
 @given(labelled(width=64))
+@relaxed
 def test_rank_is_exact_in_float64(data: Labelled) -> None:
     check_against_scikit_learn(rank(*data), *data)
 
@@ -103,6 +106,7 @@ def test_scores_within_a_key_are_ties() -> None:
 
 
 @given(st.floats(width=32, allow_nan=False), st.floats(width=32, allow_nan=False))
+@relaxed
 def test_keys_keep_the_order_and_tell_their_lowest_score(one: float, two: float) -> None:
     low, high = sorted((one, two))
     first, second = histogram([low], [True]), histogram([high], [True])
@@ -147,6 +151,7 @@ def test_mistakes_are_told_and_change_nothing() -> None:
 
 
 @given(labelled(width=32), labelled(width=32), labelled(width=32))
+@relaxed
 def test_merging_is_commutative_and_associative(a: Labelled, b: Labelled, c: Labelled) -> None:
     one, two, three = (histogram(*each) for each in (a, b, c))
     whole = histogram(*(np.concatenate(parts) for parts in zip(a, b, c, strict=True)))
@@ -172,6 +177,8 @@ def test_large_arrays_batches_and_workers_count_alike() -> None:
     for start in range(0, scores.size, 700_001):
         batches.add(scores[start : start + 700_001], truth[start : start + 700_001])
     assert same(whole, batches)
+    many = [histogram(part, label) for part, label in zip(scores.reshape(100, -1), truth.reshape(100, -1), strict=True)]
+    assert same(whole, pooled(many))
     halves = [histogram(part, label) for part, label in zip(np.split(scores, 2), np.split(truth, 2), strict=True)]
     assert same(whole, pooled(pickle.loads(pickle.dumps(half)) for half in halves))  # noqa: S301
     grid = ScoreHistogram()
@@ -189,6 +196,7 @@ def test_counts_outgrow_32_bits() -> None:
 
 
 @given(labelled(width=32))
+@relaxed
 def test_arrays_hold_everything(data: Labelled) -> None:
     found = histogram(*data)
     file = io.BytesIO()
@@ -210,6 +218,7 @@ def test_bad_arrays_are_refused() -> None:
 
 
 @given(labelled(width=32, least=1))
+@relaxed
 def test_dice_is_that_of_the_scores_at_or_above_the_threshold(data: Labelled) -> None:
     scores, truth = data
     found = histogram(scores, truth)
@@ -230,7 +239,7 @@ def test_dice_is_that_of_the_scores_at_or_above_the_threshold(data: Labelled) ->
 
 
 @given(labelled(width=32, least=1), st.integers(4, 40))
-@settings(max_examples=60)
+@relaxed
 def test_curves_hold_points_of_the_scores(data: Labelled, points: int) -> None:
     scores, truth = data
     curves = histogram(scores, truth).thinned_curves(points)

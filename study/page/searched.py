@@ -61,7 +61,8 @@ def _history(record: StudyRecord) -> Html:
         plot(
             draw_history(info, record.objective),
             alt=f"The objective of {len(info.points)} trials in the order of asking. {words}",
-            caption="Filled symbols reached the full budget, hollow ones were stopped and show their last epoch.",
+            caption="Filled symbols reached the full budget, hollow ones were stopped and show their last epoch."
+            + (" Crosses at the foot failed." if info.failed else ""),
         ),
     )
 

@@ -60,7 +60,7 @@ def test_pairs_of_ends_are_checked() -> None:
 
 
 def test_an_unknown_name_lists_those_that_exist() -> None:
-    with pytest.raises(BadConfig, match="nonsense.*brush, demo"):
+    with pytest.raises(BadConfig, match=r"nonsense.*brush, demo"):
         load_space("nonsense")
 
 

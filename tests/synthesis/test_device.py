@@ -1,5 +1,7 @@
 """The torch drawing against the OpenCV drawing, and a batch against its elements."""
 
+import itertools
+
 import numpy as np
 import torch
 
@@ -17,7 +19,7 @@ def _distance(stroke: Stroke, side: int) -> np.ndarray:
     rows, columns = np.mgrid[:side, :side].astype(np.float64)
     points = stroke.points if len(stroke.points) > 1 else np.repeat(stroke.points, 2, 0)
     nearest = np.full((side, side), np.inf)
-    for start, end in zip(points[:-1], points[1:], strict=True):
+    for start, end in itertools.pairwise(points):
         step = end - start
         along = ((rows - start[0]) * step[0] + (columns - start[1]) * step[1]) / max(float(step @ step), 1e-12)
         along = np.clip(along, 0, 1)

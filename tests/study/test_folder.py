@@ -1,0 +1,52 @@
+"""A study's folder: what it is may not change, and which one is meant is told."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.errors import BadStudy
+from study.folder import Definition, StudyFolder, TableReference, find_study
+
+DEFINITION = Definition(
+    "demo", "trials = 3\n", TableReference("a.arrow", "a" * 32), TableReference("p", "b" * 32), None
+)
+
+
+def test_the_same_definition_goes_on_even_if_tables_moved(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path / "mine")
+    assert folder.define(DEFINITION)
+    assert not folder.define(replace(DEFINITION, train=TableReference("elsewhere.arrow", "a" * 32)))
+    assert folder.definition() == DEFINITION
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        (replace(DEFINITION, space="trials = 4\n"), "search space demo, first at 'trials = 4'"),
+        (replace(DEFINITION, train=TableReference("a.arrow", "c" * 32)), "train table aaaa.* then, cccc.* now"),
+        (replace(DEFINITION, test=TableReference("t.arrow", "d" * 32)), "test table none then, dddd.* now"),
+        (replace(DEFINITION, objective="other"), "objective .* then, other now"),
+    ],
+)
+def test_another_definition_is_refused_with_what_differs(other: Definition, told: str, tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path / "mine")
+    folder.define(DEFINITION)
+    with pytest.raises(BadStudy, match=told):
+        folder.define(other)
+    assert folder.definition() == DEFINITION
+
+
+def test_a_damaged_definition_is_one_sentence(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path)
+    folder.definition_file.write_text("{")
+    with pytest.raises(BadStudy, match=r"study.json: cannot be read"):
+        folder.definition()
+
+
+def test_an_unknown_study_lists_those_that_exist(tmp_path: Path) -> None:
+    StudyFolder(tmp_path / "mine").define(DEFINITION)
+    (tmp_path / "mine" / "journal.log").touch()
+    assert find_study(None, tmp_path).name == "mine"
+    with pytest.raises(BadStudy, match="'yours' was not found; there are: mine"):
+        find_study("yours", tmp_path)

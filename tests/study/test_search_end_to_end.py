@@ -1,0 +1,149 @@
+"""A tiny study for real, on Ray: search, interruption, resumption, replicates, retraining."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from core.slices.table import SliceTable
+
+SPACE = """
+[study]
+trials = 3
+grace = 1
+reduction = 3
+top = 2
+seeds = 3
+[fixed]
+"detector.base" = 2
+"detector.depth" = 2
+"training.epochs" = 2
+"training.batch" = 8
+"training.learning_rate" = 1e-2
+[space]
+"loss.alpha" = { low = 0.0, high = 1.0 }
+[controls.circle]
+"synthesis.mask.kind" = "circle"
+"""
+
+
+class Place:
+    """A folder with tables and a space, and the programs run in it."""
+
+    def __init__(self, root: Path, healthy: SliceTable, lesioned: SliceTable) -> None:
+        self.root, self.healthy, self.lesioned = root, healthy, lesioned
+        (root / "tiny.toml").write_text(SPACE)
+        (root / "home").mkdir()
+        self.environment = {**os.environ, "HOME": str(root / "home"), "RAY_AUTH_MODE": "token"}
+
+    def command(self, module: str, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", module, *arguments]
+
+    def search(self, *more: str) -> list[str]:
+        tables = ("--train", str(self.healthy.path), "--test", str(self.lesioned.path))
+        return self.command("study.search", "--space", "tiny.toml", *tables, *more)
+
+    def run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, cwd=self.root, env=self.environment, capture_output=True, text=True, timeout=300, check=False
+        )
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, healthy: SliceTable, lesioned: SliceTable) -> Place:
+    return Place(tmp_path_factory.mktemp("study"), healthy, lesioned)
+
+
+def test_an_interrupted_study_goes_on_to_a_verdict(place: Place) -> None:
+    begun = subprocess.Popen(
+        place.search("--set", "fixed.training.epochs=40"),
+        cwd=place.root, env=place.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    journal = place.root / "runs" / "tiny" / "journal.log"
+    deadline = time.monotonic() + 200
+    while time.monotonic() < deadline and not (journal.exists() and "epoch 2" in journal.read_text()):
+        time.sleep(0.2)
+    begun.send_signal(signal.SIGTERM)
+    said, _ = begun.communicate(timeout=100)
+    assert begun.returncode == 130, said
+    assert "the same command goes on" in said
+    assert "Traceback" not in said
+
+    ended = place.run(place.search("--set", "fixed.training.epochs=40"))
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "resumed" in ended.stdout
+    assert "goes on" in ended.stdout
+
+
+def test_best_and_trials_tell_what_happened(place: Place) -> None:
+    folder = place.root / "runs" / "tiny"
+    trials = pq.read_table(folder / "trials.parquet").to_pylist()
+    assert [trial["number"] for trial in trials] == [0, 1, 2]
+    assert {trial["state"] for trial in trials} <= {"COMPLETE", "PRUNED"}
+    assert all(len(trial["curve"]) == trial["epochs"] for trial in trials)
+    best = json.loads((folder / "best.json").read_text())
+    assert best["verdict"]["winner"] in {trial["number"] for trial in trials if trial["state"] == "COMPLETE"}
+    assert len(best["replicates"][0]["values"]) == 3
+    roles = [set(best["subjects"][role]) for role in ("train", "probe", "test")]
+    assert not (roles[0] & roles[1])
+    assert not (roles[0] & roles[2])
+    assert not (roles[1] & roles[2])
+
+
+def test_a_finished_study_is_kept_as_it_is(place: Place) -> None:
+    best = place.root / "runs" / "tiny" / "best.json"
+    before = best.read_text()
+    again = place.run(place.search("--set", "fixed.training.epochs=40"))
+    assert again.returncode == 0
+    assert "kept 3, resumed 0" in again.stdout
+    assert best.read_text() == before
+
+
+def test_other_settings_under_the_same_name_are_refused(place: Place) -> None:
+    other = place.run(place.search())
+    assert other.returncode == 2
+    assert "begun with other settings" in other.stderr
+    assert "Traceback" not in other.stderr
+
+
+def test_the_winner_is_retrained_and_tested_once(place: Place) -> None:
+    done = place.run(place.command("core.train", "--best", "tiny"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    retrained = place.root / "runs" / "tiny" / "retrained"
+    result = json.loads((retrained / "evaluation.json").read_text())
+    assert [entry["name"] for entry in result["entries"]][:2] == ["winner", "circle"]
+    assert {entry["name"] for entry in result["entries"] if entry["kind"] == "floor"} == {
+        "intensity",
+        "deviation",
+        "position",
+    }
+    winner = result["entries"][0]
+    assert len(winner["figures"]) == len(winner["dice"]) == 3
+    interval = winner["intervals"]["pixel.average_precision"]
+    assert interval["low"] <= interval["estimate"] <= interval["high"]
+    for name in ("model.safetensors", "config.json", "examples.npz"):
+        assert (retrained / name).stat().st_size > 0
+    again = place.run(place.command("core.train", "--best", "tiny"))
+    assert "up to date" in again.stdout
+    scored = place.run(place.command("core.evaluate"))
+    assert scored.returncode == 0, scored.stderr
+    assert "floor: intensity" in scored.stdout
+
+
+def test_a_configuration_that_fails_does_not_stop_the_study(place: Place) -> None:
+    broken = SPACE.replace('"detector.depth" = 2\n', "").replace(
+        "[space]\n", '[space]\n"detector.depth" = { choices = [2, 6] }\n'
+    )
+    (place.root / "tiny.toml").write_text(broken.replace("trials = 3", "trials = 6"))
+    done = place.run(place.search("--study", "broken"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    trials = pq.read_table(place.root / "runs" / "broken" / "trials.parquet").to_pylist()
+    failed = [trial for trial in trials if trial["state"] == "FAIL"]
+    assert failed
+    assert all(trial["detector.depth"] == 6 and "cannot be halved" in trial["reason"] for trial in failed)

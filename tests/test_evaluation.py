@@ -1,0 +1,81 @@
+"""Evaluation against scikit-learn on all pixels at once; scores; the floor."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import average_precision_score, roc_auc_score
+from torch import Tensor
+
+from core.evaluation import evaluate, objective
+from core.floor import floor_scorers
+from core.scores import SCORES, sample_scores
+from core.slices.table import SliceTable
+
+CPU = torch.device("cpu")
+
+
+def _scorer(images: Tensor) -> Tensor:
+    return torch.logit(images, eps=1e-3) + 0.1 * torch.linspace(0, 1, images.shape[-1])
+
+
+def test_figures_equal_scikit_learn(lesioned: SliceTable) -> None:
+    found = evaluate(_scorer, lesioned, device=CPU, batch=7)
+    images = lesioned.images(slice(None))
+    maps = _scorer(torch.from_numpy(images).float() / 255).numpy()
+    truth, tissue = lesioned.masks(slice(None)) > 0, images > 0
+    figures = found.figures()
+    assert figures["pixel.auroc"] == pytest.approx(roc_auc_score(truth.ravel(), maps.ravel()), abs=1e-4)
+    assert figures["pixel.average_precision"] == pytest.approx(
+        average_precision_score(truth.ravel(), maps.ravel()), abs=1e-3
+    )
+    assert figures["tissue.auroc"] == pytest.approx(roc_auc_score(truth[tissue], maps[tissue]), abs=1e-4)
+    means = torch.from_numpy(maps).sigmoid().mean((1, 2)).numpy()
+    assert figures["sample.mean.auroc"] == pytest.approx(roc_auc_score(~lesioned.normal, means), abs=1e-6)
+
+
+def test_a_family_is_ranked_against_all_slices_without_one(lesioned: SliceTable) -> None:
+    found = evaluate(_scorer, lesioned, device=CPU)
+    assert set(found.families()) == {"bright"}
+    # Here every slice is either bright or clean, so the family's figure is the pooled one.
+    assert found.families()["bright"].average_precision == found.pixel().average_precision
+    assert objective(found.figures(), ["bright"]) == found.pixel().average_precision
+
+
+def test_subjects_add_up_to_the_whole(lesioned: SliceTable) -> None:
+    found = evaluate(_scorer, lesioned, device=CPU)
+    by_subject = found.by_subject()
+    assert sorted(by_subject) == list(lesioned.subjects)
+    assert sum(each.ranking().positives for each in by_subject.values()) == found.pixel().positives
+
+
+def test_slice_scores_by_their_definition() -> None:
+    image = torch.ones(1, 20, 20)
+    image[:, :, 10:] = 0
+    logits = torch.full((1, 20, 20), -30.0)
+    logits[0, 5, :5] = 30.0
+    logits[0, 6, 10:15] = 30.0
+    found = {name: float(value[0]) for name, value in sample_scores(logits, image).items()}
+    assert set(found) == set(SCORES)
+    assert found["mean"] == pytest.approx(10 / 400, abs=1e-6)
+    assert found["top"] == pytest.approx(10 / 20, abs=1e-6)
+    assert found["foreground_mean"] == pytest.approx(5 / 200, abs=1e-6)
+    assert found["foreground_top"] == pytest.approx(5 / 10, abs=1e-6)
+    assert found["smooth_max"] == pytest.approx(1.0, abs=1e-6)
+
+
+def test_slices_without_tissue_have_finite_scores() -> None:
+    for value in sample_scores(torch.zeros(2, 8, 8), torch.zeros(2, 8, 8)).values():
+        assert torch.isfinite(value).all()
+
+
+def test_the_floor_is_what_it_says(healthy: SliceTable) -> None:
+    images = healthy.images(slice(None))
+    scorers = floor_scorers(images, CPU)
+    batch = torch.from_numpy(images[:3]).float() / 255
+    mean = images.mean(0) / 255
+    np.testing.assert_array_equal(scorers["intensity"](batch).numpy().argmax(), batch.numpy().argmax())
+    expected = np.abs(batch.numpy() - mean)
+    found = scorers["deviation"](batch).sigmoid().numpy()
+    np.testing.assert_allclose(found, np.clip(expected, 1e-4, 1 - 1e-4), atol=1e-5)
+    position = scorers["position"](batch).sigmoid().numpy()
+    np.testing.assert_allclose(position[0], np.clip(mean, 1e-4, 1 - 1e-4), atol=1e-5)

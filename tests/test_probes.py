@@ -1,0 +1,56 @@
+"""The probe: fixed by its seed, on held-out subjects, of every family, on tissue."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.errors import BadInput
+from core.probes import FAMILIES, build_probe, held_out_families
+from core.slices.layout import TableMetadata
+from core.slices.table import SliceTable, write_table
+from tests.conftest import volume
+
+
+@pytest.fixture(scope="module")
+def probe(healthy: SliceTable, tmp_path_factory: pytest.TempPathFactory) -> SliceTable:
+    return build_probe(healthy, tmp_path_factory.mktemp("probe") / "probe.arrow", per_family=6, clean=8, seed=1)
+
+
+def test_every_family_is_there_and_clean_slices_are_normal(probe: SliceTable) -> None:
+    for name in FAMILIES:
+        assert int((probe.family == name).sum()) == 6
+    clean = np.array([family is None for family in probe.family])
+    assert int(clean.sum()) == 8
+    np.testing.assert_array_equal(probe.normal, clean)
+
+
+def test_held_out_families_are_named(probe: SliceTable, healthy: SliceTable) -> None:
+    assert set(held_out_families(probe)) == {name for name, family in FAMILIES.items() if family.held_out}
+    with pytest.raises(BadInput, match="not a probe"):
+        held_out_families(healthy)
+
+
+def test_the_same_seed_gives_the_same_probe_and_another_does_not(
+    probe: SliceTable, healthy: SliceTable, tmp_path: Path
+) -> None:
+    again = build_probe(healthy, tmp_path / "a.arrow", per_family=6, clean=8, seed=1)
+    other = build_probe(healthy, tmp_path / "b.arrow", per_family=6, clean=8, seed=2)
+    assert again.digest == probe.digest
+    assert other.digest != probe.digest
+
+
+def test_altered_pixels_lie_on_tissue_and_within_the_held_out_subjects(probe: SliceTable, healthy: SliceTable) -> None:
+    assert set(probe.subjects) < set(healthy.subjects)
+    masks, images = probe.masks(slice(None)), probe.images(slice(None))
+    assert (images[masks > 0] > 0).all()
+    assert masks[~probe.normal].any(axis=(1, 2)).all()
+
+
+def test_unsuitable_tables_are_refused(lesioned: SliceTable, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="carry a lesion mask"):
+        build_probe(lesioned, tmp_path / "probe.arrow")
+    alone = write_table(tmp_path / "alone.arrow", [volume(0)], TableMetadata())
+    with pytest.raises(BadInput, match="at least two subjects"):
+        build_probe(alone, tmp_path / "probe.arrow")
+    assert not (tmp_path / "probe.arrow").exists()
