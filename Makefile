@@ -31,4 +31,4 @@ check: install
 	$(BIN)/lint-imports
 
 bench: install
-	$(BIN)/python -m pytest tests/benchmarks --benchmark-only -p no:cacheprovider -q
+	$(BIN)/python -m pytest tests/benchmarks/bench_*.py --benchmark-only -p no:cacheprovider -q

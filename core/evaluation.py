@@ -6,7 +6,7 @@ with the table. Pixel figures are pooled over slices, as in the paper, over the 
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from core.config import ScoreName
 from core.detectors import Detector
-from core.metrics import Ranking, ScoreHistogram, rank
+from core.metrics import Ranking, ScoreHistogram, pooled, rank
 from core.scores import SCORES, sample_scores
 from core.slices.table import SliceTable
 
@@ -40,7 +40,7 @@ class Evaluation:
 
     def pixel(self, *, tissue: bool = False) -> Ranking:
         """Pooled over all pixels of the frame, or of the tissue (image > 0)."""
-        return _pooled((self.tissue if tissue else self.frame).values()).ranking()
+        return pooled((self.tissue if tissue else self.frame).values()).ranking()
 
     def sample_level(self, score: ScoreName) -> Ranking:
         """Slices with any anomalous pixel against those without."""
@@ -50,7 +50,7 @@ class Evaluation:
         """Pixel ranking of each family: its slices together with all slices that have no family."""
         clean = [histogram for (_, family), histogram in self.frame.items() if not family]
         return {
-            name: _pooled([*clean, *(h for (_, family), h in self.frame.items() if family == name)]).ranking()
+            name: pooled([*clean, *(h for (_, family), h in self.frame.items() if family == name)]).ranking()
             for name in sorted({family for _, family in self.frame if family})
         }
 
@@ -58,7 +58,7 @@ class Evaluation:
         """Pixel histograms per subject, the unit that intervals resample."""
         source = self.tissue if tissue else self.frame
         return {
-            name: _pooled(h for (subject, _), h in source.items() if subject == name)
+            name: pooled(h for (subject, _), h in source.items() if subject == name)
             for name in sorted({subject for subject, _ in source})
         }
 
@@ -125,13 +125,6 @@ def scorer_of(detector: nn.Module, *, bf16: bool = False) -> Scorer:
             return cast(Detector, detector).anomaly_map(images[:, None].contiguous(memory_format=torch.channels_last))
 
     return score
-
-
-def _pooled(histograms: Any) -> ScoreHistogram:
-    total = ScoreHistogram()
-    for histogram in histograms:
-        total.merge(histogram)
-    return total
 
 
 def _named(where: str, ranking: Ranking) -> dict[str, float | None]:

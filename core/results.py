@@ -9,7 +9,7 @@ import numpy as np
 from core.config import ScoreName
 from core.evaluation import Evaluation
 from core.intervals import Interval, Quantity, pixel_difference, pixel_interval, sample_interval
-from core.metrics import ScoreHistogram
+from core.metrics import pooled
 
 PAPER_SCORE: ScoreName = "mean"
 QUANTITIES: tuple[Quantity, ...] = ("auroc", "average_precision")
@@ -26,8 +26,8 @@ def detector_entry(
 
     Dice is taken at the threshold that is best on the probe; the test table has no part in choosing it.
     """
-    thresholds = [_pooled(evaluation).best_dice()[0] for evaluation in on_probe]
-    dice = [_pooled(e).dice_at(threshold) for e, threshold in zip(on_test, thresholds, strict=True)]
+    thresholds = [pooled(evaluation.frame.values()).best_dice()[0] for evaluation in on_probe]
+    dice = [pooled(e.frame.values()).dice_at(threshold) for e, threshold in zip(on_test, thresholds, strict=True)]
     return {
         "name": name,
         "kind": "detector",
@@ -99,15 +99,8 @@ def _intervals(runs: Sequence[Evaluation], score: ScoreName) -> dict[str, dict[s
 
 
 def _curves(evaluation: Evaluation) -> dict[str, Any]:
-    curves = _pooled(evaluation).thinned_curves()
+    curves = pooled(evaluation.frame.values()).thinned_curves()
     return {name: np.asarray(values).tolist() for name, values in curves._asdict().items()}
-
-
-def _pooled(evaluation: Evaluation) -> ScoreHistogram:
-    total = ScoreHistogram()
-    for histogram in evaluation.frame.values():
-        total.merge(histogram)
-    return total
 
 
 def _words(interval: dict[str, Any]) -> str:
