@@ -10,6 +10,8 @@ from rich.console import Console
 from core.errors import StudyError
 
 out = Console(soft_wrap=True, highlight=False)
+if not out.is_terminal:
+    out.width = 140  # logs are not 80 columns wide, and tables should not be broken for them
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 

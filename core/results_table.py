@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.table import Table
 
 
@@ -11,19 +12,19 @@ def results_table(result: dict[str, Any], from_score: str) -> Table:
     test = result["test"]
     table = Table(
         title=f"test: {test['slices']} slices of {len(test['subjects'])} subjects, {len(result['seeds'])} seeds, "
-        f"95 % intervals"
+        f"95 % intervals",
+        box=SIMPLE,
     )
     columns = {
         "pixel AP": "pixel.average_precision",
         "pixel AUROC": "pixel.auroc",
-        "sample AP (mean)": "sample.mean.average_precision",
-        "sample AUROC (mean)": "sample.mean.auroc",
+        "sample AUROC, mean": "sample.mean.auroc",
     }
     if from_score != "mean":
-        columns[f"sample AUROC ({from_score})"] = f"sample.{from_score}.auroc"
-    table.add_column("")
+        columns[f"sample AUROC, {from_score}"] = f"sample.{from_score}.auroc"
+    table.add_column("", no_wrap=True)
     for title in columns:
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", no_wrap=True)
     entries: Sequence[dict[str, Any]] = result["entries"]
     for entry in entries:
         name = entry["name"] if entry["kind"] == "detector" else f"floor: {entry['name']}"

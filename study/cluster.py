@@ -12,7 +12,7 @@ from typing import Any
 # Read by Ray when it is imported. Without a token, Ray runs anybody's code that reaches its ports.
 os.environ.setdefault("RAY_AUTH_MODE", "token")
 if "RAY_ADDRESS" not in os.environ:
-    # The only switch that keeps a cluster of one's own on loopback: Ray turns an address of 127.0.0.1 into a public one.
+    # The only switch that keeps a cluster of one's own on loopback: Ray turns 127.0.0.1 into a public address.
     os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # its banner ignores verbose=0
 os.environ.setdefault("RAY_DEDUP_LOGS", "0")

@@ -160,6 +160,11 @@ def settings_of(definition: Definition) -> dict[str, Any]:
     return {path: ast.literal_eval(value) for path, value in _SETTING.findall(definition.space)}
 
 
+def space_text(definition: Definition) -> str:
+    """The space's text as it was in its file, without what --set put over it."""
+    return _SETTING.sub("", definition.space).strip() + "\n"
+
+
 def best_first(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     """Full-budget trials by objective, then the others by how far they came and their objective."""
     scored = [trial for trial in trials if trial.value is not None]
@@ -168,8 +173,7 @@ def best_first(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
 
 def _space(definition: Definition) -> Space | None:
     try:
-        text = _SETTING.sub("", definition.space)
-        return with_settings(text, settings_of(definition), definition.space_name)[0]
+        return with_settings(space_text(definition), settings_of(definition), definition.space_name)[0]
     except (StudyError, ValueError, SyntaxError):
         return None
 

@@ -22,7 +22,7 @@ class Trained(NamedTuple):
     image: NDArray[np.float32]
     drawn: NDArray[np.float32]
     label: NDArray[np.uint8]
-    outlier: PseudoOutlier | None
+    outlier: PseudoOutlier
 
 
 class Example(NamedTuple):
@@ -47,17 +47,28 @@ class Example(NamedTuple):
 def trained_info(
     config: Config, table: SliceTable, probe_subjects: tuple[str, ...], seed: int, count: int = 12
 ) -> tuple[Trained, ...]:
-    """The pairs that epoch 1 under `seed` was trained on, for slices spread evenly over the training rows."""
+    """Pairs that epoch 1 under `seed` was trained on, for slices spread evenly over the training rows.
+
+    Slices that were left healthy give their place to the next one that was not.
+    """
     rows = np.flatnonzero(~np.isin(table.subject, probe_subjects))
+    if not len(rows):
+        return ()
     # The middle of equal stretches of the table, so that subjects and heights differ; the rule has no eye for beauty.
-    places = np.unique(((np.arange(count) + 0.5) * len(rows) / count).astype(int))
-    found = []
-    for row in rows[places] if len(rows) else ():
-        image = table.images([int(row)])[0] / np.float32(255)  # type: ignore[arg-type]
-        outlier, drawn = config.synthesis.pseudo_outlier(image, seed, 1, int(row))
-        subject, at = str(table.subject[row]), int(table.slice_index[row])
-        found.append(Trained(subject, at, image, drawn.image, drawn.label, outlier))
-    return tuple(found)
+    places = np.unique(((np.arange(count) + 0.5) * len(rows) / count).astype(int)).tolist()
+    ends = [*places[1:], len(rows)]
+    found = (_first_altered(config, table, rows[start:end], seed) for start, end in zip(places, ends, strict=True))
+    return tuple(pair for pair in found if pair is not None)
+
+
+def _first_altered(config: Config, table: SliceTable, rows: NDArray[np.intp], seed: int) -> Trained | None:
+    for row in rows.tolist():
+        image = table.images([row])[0] / np.float32(255)  # type: ignore[arg-type]
+        outlier, drawn = config.synthesis.pseudo_outlier(image, seed, 1, row)
+        if outlier is not None:
+            subject, at = str(table.subject[row]), int(table.slice_index[row])
+            return Trained(subject, at, image, drawn.image, drawn.label, outlier)
+    return None
 
 
 def examples_info(path: Path) -> tuple[Example, ...]:

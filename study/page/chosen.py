@@ -2,16 +2,18 @@
 
 import json
 import shlex
+from pathlib import Path
 from typing import Any
 
-from core.errors import BadInput, StudyError
+from core.errors import BadConfig, BadInput, StudyError
 from core.slices.split import require_disjoint
 from core.slices.table import SliceTable
 from study.folder import Definition, TableReference
 from study.page.html import Child, Html, Section, block, code, details, facts, join, listing, paragraphs, table, tag
 from study.page.replicated import families_held_out
 from study.page.words import count, series
-from study.records import StudyRecord, settings_of
+from study.records import StudyRecord, settings_of, space_text
+from study.space import load_space
 
 _ROLES = {"train": "training", "probe": "the probe: every choice", "test": "the test, once, after the choice"}
 
@@ -123,26 +125,39 @@ def _disjoint(subjects: dict[str, list[str]]) -> Child:
 
 
 def _again(record: StudyRecord) -> Html:
-    root = record.folder.root
+    root, name = record.folder.root, record.definition.space_name
     commands = f"{search_command(record)}\npython -m core.train --best {root}\npython -m study.report {root}"
+    changed = "" if _is_shipped(record.definition) else f"First save the search space below as {name}.toml."
     return join(
         tag("h3", "To do it again"),
+        paragraphs(changed),
         block(commands),
-        details(f"The search space, {record.definition.space_name}, as it was used", block(record.definition.space)),
+        details(f"The search space, {name}, as it was used", block(record.definition.space)),
     )
 
 
 def search_command(record: StudyRecord) -> str:
     """The command that begins, or goes on with, a study like this one."""
     definition: Definition = record.definition
-    parts = ["python -m study.search", "--space", definition.space_name, "--study", record.folder.name]
+    space = definition.space_name if _is_shipped(definition) else f"{definition.space_name}.toml"
+    parts = ["python -m study.search", "--space", space, "--study", record.folder.name]
     parts += ["--train", definition.train.path]
+    if Path(definition.probe.path).resolve() != (record.folder.root / "probe.arrow").resolve():
+        parts += ["--probe", definition.probe.path]
     if definition.test:
         parts += ["--test", definition.test.path]
     for path, value in settings_of(definition).items():
         parts += ["--set", f"{path}={json.dumps(value)}"]
     words = [parts[0], *(shlex.quote(part) for part in parts[1:])]
     return " ".join(words).replace(" --", " \\\n    --")
+
+
+def _is_shipped(definition: Definition) -> bool:
+    """Whether the space that comes with this version under the study's name is the one that it used."""
+    try:
+        return load_space(definition.space_name)[2].strip() == space_text(definition).strip()
+    except BadConfig:
+        return False
 
 
 def _provenance(record: StudyRecord) -> Html:

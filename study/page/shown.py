@@ -23,10 +23,12 @@ def _trained(record: StudyRecord) -> Html:
         pairs = trained_info(config, record.definition.train.open(), probe, seed)
     except StudyError as gone:
         return paragraphs(f"They cannot be drawn: {gone}.")
+    healthy = 1 - config.synthesis.probability
+    left = f" {healthy:.0%} of the slices are left healthy; these are not shown." if healthy > 0 else ""
     return join(
         paragraphs(
             f"Training pairs of the winner in epoch 1 under seed {seed}, exactly as drawn: the healthy slice with its "
-            "pseudo-outlier, as the detector sees it, and the same with the contour of its label."
+            f"pseudo-outlier, as the detector sees it, and the same with the contour of its label.{left}"
         ),
         gallery([picture(draw_trained(pair), alt=_describe(pair), caption=_caption(pair)) for pair in pairs]),
     )
@@ -42,8 +44,6 @@ def _describe(pair: Trained) -> str:
 
 
 def _how(pair: Trained) -> str:
-    if pair.outlier is None:
-        return "left healthy"
     change = pair.outlier.change
     amount = {
         "noise": f"noise of std {change.noise_std:.2g}",

@@ -10,6 +10,7 @@ import pytest
 from stored_studies import BUDGET, CUT, FAIL, FULL, HOSTILE, MIXED, SEEDS, Stored, replicate
 
 from core.config import Config
+from core.synthesis import Synthesis
 from study.figures.detectors import detectors_info, draw_curves, draw_intervals
 from study.figures.families import draw_families, families_info
 from study.figures.galleries import draw_example, draw_trained, examples_info, trained_info
@@ -179,6 +180,13 @@ def test_the_gallery_shows_what_was_trained_on(finished_once: Stored) -> None:
         np.testing.assert_array_equal(pair.label, drawn.label)
         assert draw_trained(pair).startswith("data:image/png;base64,")
     assert trained_info(Config(), table, table.subjects, seed=0) == ()
+
+
+def test_slices_left_healthy_are_not_in_the_gallery(finished_once: Stored) -> None:
+    seldom = Config(synthesis=Synthesis(probability=0.3))
+    pairs = trained_info(seldom, finished_once.train, (), seed=1000, count=2)
+    assert pairs
+    assert all(pair.label.any() for pair in pairs)
 
 
 def test_examples_share_one_scale_of_heat(finished_once: Stored) -> None:

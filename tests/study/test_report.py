@@ -234,6 +234,8 @@ def test_the_command_repeats_the_settings(stored: Stored) -> None:
     changed = replace(record, definition=replace(record.definition, space=text))
     command = search_command(changed).replace("\\\n   ", "")
     assert "--set study.trials=5" in command
+    assert "--space small.toml" in command  # a space of this name is shipped, but it is another one
+    assert f"--probe {stored.probe.path}" in command
     assert "--set 'fixed.training.schedule=\"cosine\"'" in command
     stored.folder.definition_file.unlink()
     stored.folder.define(changed.definition)

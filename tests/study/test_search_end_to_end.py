@@ -62,7 +62,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, healthy: SliceTable, lesione
 
 def test_an_interrupted_study_goes_on_to_a_verdict(place: Place) -> None:
     begun = subprocess.Popen(
-        place.search("--set", "fixed.training.epochs=40"),
+        place.search("--set", "fixed.training.epochs=12"),
         cwd=place.root, env=place.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     journal = place.root / "runs" / "tiny" / "journal.log"
@@ -75,7 +75,7 @@ def test_an_interrupted_study_goes_on_to_a_verdict(place: Place) -> None:
     assert "the same command goes on" in said
     assert "Traceback" not in said
 
-    ended = place.run(place.search("--set", "fixed.training.epochs=40"))
+    ended = place.run(place.search("--set", "fixed.training.epochs=12"))
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "resumed" in ended.stdout
     assert "goes on" in ended.stdout
@@ -99,7 +99,7 @@ def test_best_and_trials_tell_what_happened(place: Place) -> None:
 def test_a_finished_study_is_kept_as_it_is(place: Place) -> None:
     best = place.root / "runs" / "tiny" / "best.json"
     before = best.read_text()
-    again = place.run(place.search("--set", "fixed.training.epochs=40"))
+    again = place.run(place.search("--set", "fixed.training.epochs=12"))
     assert again.returncode == 0
     assert "kept 3, resumed 0" in again.stdout
     assert best.read_text() == before
