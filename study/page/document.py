@@ -15,6 +15,8 @@ from study.page.troubles import troubles_section
 from study.page.verdict import headline, verdict_section
 from study.records import StudyRecord
 
+# The browser itself refuses the network to this page. plotly compiles its WebGL drawing, hence the evaluation.
+_POLICY = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:"
 SECTIONS = (
     verdict_section,
     tested_section,
@@ -32,6 +34,7 @@ def page(record: StudyRecord, written: datetime | None = None) -> str:
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
         tag("title", f"{record.folder.name}: {headline(record)[0].lower()}"),
