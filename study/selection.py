@@ -61,7 +61,8 @@ def decide(ranked: list[Candidate]) -> Verdict:
     score = _best_score(winner)
     mean = f"trial {winner.trial} has mean {_words(winner.interval)} over {len(winner.values)} fresh seeds"
     if len(ranked) == 1:
-        return Verdict(winner, tuple(ranked), None, True, score, f"{mean}; it is the only configuration replicated.")
+        sentence = f"No comparison: {mean}, and it is the only configuration replicated."
+        return Verdict(winner, tuple(ranked), None, False, score, sentence)
     difference = paired_difference(winner.values, ranked[1].values, level=LEVEL)
     clear = difference.low > 0
     against = f"its lead over trial {ranked[1].trial} is {_words(difference)}"
