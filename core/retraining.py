@@ -1,6 +1,7 @@
 """From best.json to a detector for use: the winner and its controls trained under every seed, then tested once."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,14 @@ class Best:
         winner = from_dict(self.data["config"], "best.json")
         controls = {name: from_dict(config, "best.json") for name, config in self.data["controls"].items()}
         return {"winner": winner} | {name: config for name, config in controls.items() if config != winner}
+
+    def take_over(self, name: str, seed: int, folder: Path) -> bool:
+        """Copy the checkpoint of the winner's replicate, where it still lies: the same training need not run twice."""
+        source = self.folder / self.data.get("checkpoints", {}).get(str(seed), "-")
+        if name == "winner" and source.is_dir() and not folder.exists():
+            shutil.copytree(source, folder)
+            return True
+        return False
 
     def table(self, role: str) -> SliceTable:
         """The table of a role. Raises BadTable when its content is not that of the study."""
@@ -84,6 +93,9 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
         for name, config in best.configs.items()
         for seed in seeds
     ]
+    taken = sum(best.take_over(job.name, job.seed, job.folder) for job in jobs)
+    if taken:
+        say(f"{taken} trainings of the winner taken over from its replicates")
     say(f"training {', '.join(best.configs)} under seeds {', '.join(map(str, seeds))}")
     seconds: dict[str, list[float]] = {}
     detectors: dict[str, list[nn.Module]] = {}

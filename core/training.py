@@ -206,7 +206,9 @@ class _Run:
         return checkpoint.Checkpoint(self.evaluated.state_dict(), tensors, state)
 
     def restore(self, found: checkpoint.Checkpoint) -> None:
-        if found.state["config"] != to_dict(self.config) or found.state["seed"] != self.seed:
+        # The slice score is chosen after training and has no part in it.
+        same = found.state["config"] | {"score": self.config.score} == to_dict(self.config)
+        if not same or found.state["seed"] != self.seed:
             raise BadStudy("the checkpoint folder belongs to another configuration or seed; expected an empty folder")
         self.detector.load_state_dict(_under(found.training, "detector."))
         optimiser = self.optimiser.state_dict()

@@ -19,6 +19,7 @@ from study.space import Space
 from study.trials import write_trials
 
 BEST_FORMAT = 1
+REPLICATES = "replicates"
 
 
 @dataclass
@@ -47,9 +48,9 @@ class Run:
         configs = leaders(trials, plan.top)
         if not configs:
             raise BadStudy(f"{self.folder.root}: no trial reached its full budget; trials.parquet says why each ended")
-        replicates = open_study(self.folder.journal, "replicates")
+        replicates = open_study(self.folder.journal, REPLICATES)
         source = ReplicateSource(configs, plan.replicate_seeds())
-        self._carry_out("replicates", Ledger(replicates, source, epochs, plan.seed), base)
+        self._carry_out(REPLICATES, Ledger(replicates, source, epochs, plan.seed), base)
         if self.interrupted.is_set():
             return None
 
@@ -104,6 +105,10 @@ class Run:
             "differences": differences(winner),
             "controls": {name: to_dict(config) for name, config in controls.items()},
             "seeds": self.space.study.replicate_seeds(),
+            "checkpoints": {
+                str(seed): f"{REPLICATES}/{number:05d}"
+                for seed, number in zip(self.space.study.replicate_seeds(), verdict.winner.runs, strict=True)
+            },
             "replicates": [
                 {
                     "trial": candidate.trial,

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from core.config import ScoreName
 from core.intervals import Interval, mean_interval, paired_difference
@@ -17,10 +17,14 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Candidate:
-    """One replicated configuration: objective at full budget under each fresh seed, in the order of the seeds."""
+    """One replicated configuration: objective at full budget under each fresh seed, in the order of the seeds.
+
+    runs: the numbers of these trainings in the study of replicates.
+    """
 
     trial: int
     values: tuple[float, ...]
+    runs: tuple[int, ...]
     figures: tuple[dict[str, float], ...]
     interval: Interval
 
@@ -41,17 +45,18 @@ class Verdict:
 
 def candidates(replicates: optuna.Study, seeds: list[int], epochs: int) -> list[Candidate]:
     """Configurations that finished under every seed, best mean first. One that failed under a seed is left out."""
-    found: dict[int, dict[int, tuple[float, dict[str, float]]]] = {}
+    found: dict[int, dict[int, FrozenTrial]] = {}
     for trial in replicates.get_trials(deepcopy=False):
         if trial.state == TrialState.COMPLETE and trial.value is not None:
-            figures = trial.user_attrs[f"{EPOCHS} {epochs}"]
-            found.setdefault(trial.params["trial"], {})[trial.params["seed"]] = (trial.value, figures)
+            found.setdefault(trial.params["trial"], {})[trial.params["seed"]] = trial
     complete = []
     for number, runs in found.items():
         if all(seed in runs for seed in seeds):
-            values = tuple(runs[seed][0] for seed in seeds)
-            figures_of = tuple(runs[seed][1] for seed in seeds)
-            complete.append(Candidate(number, values, figures_of, mean_interval(values, level=LEVEL)))
+            ordered = [runs[seed] for seed in seeds]
+            values = tuple(run.value or 0.0 for run in ordered)
+            figures = tuple(run.user_attrs[f"{EPOCHS} {epochs}"] for run in ordered)
+            places = tuple(run.number for run in ordered)
+            complete.append(Candidate(number, values, places, figures, mean_interval(values, level=LEVEL)))
     return sorted(complete, key=lambda candidate: -candidate.interval.estimate)
 
 

@@ -74,15 +74,21 @@ class Synthesis:
             return None, Drawn(image, np.zeros(image.shape, np.uint8))
         for tries in range(1, MAX_TRIES + 1):
             outlier = self._candidate(rng, image.shape, tries)
-            drawn = self.draw(outlier, image)
-            if self._acceptable(outlier, image, drawn):
+            hard = outlier.outline.draw(*image.shape)
+            if not self._on_tissue(hard, image):
+                continue
+            drawn = self._blend(outlier, hard, image)
+            # The paper takes the supremum over the image; over the mask is the same: nothing changes elsewhere.
+            if drawn.label.any() and np.abs(drawn.image - image).max() >= self.epsilon:
                 return outlier, drawn
         outlier = self._forced(rng, image)
         return outlier, self.draw(outlier, image)
 
     def draw(self, outlier: PseudoOutlier, image: NDArray[np.float32]) -> Drawn:
         """Blend a decided pseudo-outlier into a slice (eq. 2) and label it."""
-        hard = outlier.outline.draw(*image.shape)
+        return self._blend(outlier, outlier.outline.draw(*image.shape), image)
+
+    def _blend(self, outlier: PseudoOutlier, hard: NDArray[np.uint8], image: NDArray[np.float32]) -> Drawn:
         soft = soften(hard, outlier.edge)
         blended = image + soft * (outlier.change.apply(image) - image)
         if self.label == "mask":
@@ -96,14 +102,9 @@ class Synthesis:
         edge = float(rng.uniform(0, self.edge)) * shape[0] / UNITS
         return PseudoOutlier(outline, change, edge, tries)
 
-    def _acceptable(self, outlier: PseudoOutlier, image: NDArray[np.float32], drawn: Drawn) -> bool:
-        # The paper takes the supremum over the image; over the mask is the same, as nothing changes elsewhere.
-        if not drawn.label.any() or np.abs(drawn.image - image).max() < self.epsilon:
-            return False
-        if self.min_foreground == 0:
-            return True
-        inside = outlier.outline.draw(*image.shape) > 0
-        return bool(inside.any()) and float((image[inside] > 0).mean()) >= self.min_foreground
+    def _on_tissue(self, hard: NDArray[np.uint8], image: NDArray[np.float32]) -> bool:
+        inside = np.count_nonzero(hard)
+        return inside > 0 and bool(np.count_nonzero(image[hard > 0]) >= self.min_foreground * inside)
 
     def _forced(self, rng: np.random.Generator, image: NDArray[np.float32]) -> PseudoOutlier:
         """A disc on tissue, shifted toward mid-grey by more than epsilon: visible on any slice."""

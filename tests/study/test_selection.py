@@ -9,7 +9,7 @@ from study.selection import Candidate, decide
 
 def _candidate(trial: int, *values: float, best_score: str = "mean") -> Candidate:
     figures = {f"sample.{name}.auroc": 0.9 if name == best_score else 0.6 for name in SCORES}
-    return Candidate(trial, values, (figures,) * len(values), mean_interval(values))
+    return Candidate(trial, values, tuple(range(len(values))), (figures,) * len(values), mean_interval(values))
 
 
 def test_a_lead_that_holds_under_every_seed_is_clear() -> None:
