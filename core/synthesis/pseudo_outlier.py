@@ -104,7 +104,7 @@ class Synthesis:
 
     def _on_tissue(self, hard: NDArray[np.uint8], image: NDArray[np.float32]) -> bool:
         inside = np.count_nonzero(hard)
-        return inside > 0 and bool(np.count_nonzero(image[hard > 0]) >= self.min_foreground * inside)
+        return bool(inside > 0 and np.count_nonzero(image[hard > 0]) >= self.min_foreground * inside)
 
     def _forced(self, rng: np.random.Generator, image: NDArray[np.float32]) -> PseudoOutlier:
         """A disc on tissue, shifted toward mid-grey by more than epsilon: visible on any slice."""
