@@ -1,6 +1,11 @@
-"""Small tables made on the spot: six healthy subjects, and two with a lesion."""
+"""Small tables made on the spot: six healthy subjects, and four patients of whom two have a lesion."""
 
+import os
 from pathlib import Path
+
+# Read when torch and OpenCV load, here and in the programs that tests start: on a busy machine, threads that wait for
+# each other make these small trainings ten times slower.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import cv2
 import numpy as np
@@ -50,6 +55,6 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> SliceTable:
 @pytest.fixture(scope="session")
 def lesioned(tmp_path_factory: pytest.TempPathFactory) -> SliceTable:
     """24 slices of four subjects, of whom two have a lesion."""
-    path: Path = tmp_path_factory.mktemp("tables") / "lesioned.arrow"
+    path = tmp_path_factory.mktemp("tables") / "lesioned.arrow"
     volumes = (volume(number, lesion=number < 52, prefix="patient") for number in range(50, 54))
     return write_table(path, volumes, TableMetadata())

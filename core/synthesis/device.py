@@ -95,7 +95,7 @@ def draw(synthesis: Synthesis, outliers: Sequence[PseudoOutlier | None], images:
     for index, outlier in enumerate(chosen):
         if outlier.change.noise_std > 0:
             changed[index] += torch.from_numpy(outlier.change.noise(height, width)).to(images.device)
-    blended = before + soft * (changed.clamp(0, 1) - before)
+    blended = (before + soft * (changed.clamp(0, 1) - before)).clamp(0, 1)
     if synthesis.label == "changed":
         hard = ((_mean_5x5((blended - before).abs()) > synthesis.epsilon / 4) & (soft > 0)).float()
     images[present] = blended

@@ -90,7 +90,8 @@ class Synthesis:
 
     def _blend(self, outlier: PseudoOutlier, hard: NDArray[np.uint8], image: NDArray[np.float32]) -> Drawn:
         soft = soften(hard, outlier.edge)
-        blended = image + soft * (outlier.change.apply(image) - image)
+        # The sum of two roundings may leave [0, 1] by one unit in the last place.
+        blended = np.clip(image + soft * (outlier.change.apply(image) - image), 0, 1)
         if self.label == "mask":
             return Drawn(blended, hard)
         visible = cv2.blur(np.abs(blended - image), (5, 5), borderType=cv2.BORDER_CONSTANT) > self.epsilon / 4
