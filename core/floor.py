@@ -15,6 +15,8 @@ def floor_scorers(images: NDArray[np.uint8], device: torch.device) -> dict[str, 
     """The baselines by name, from healthy training slices (N, H, W) uint8.
 
     intensity: the slice itself. deviation: |slice - mean training slice|. position: the mean training slice.
+    tissue: 1 on tissue, 0 around it. Its pixel figures are what knowing the background is worth; the mean of its map is
+    the tissue's area, so its sample figures are what the height of a slice in the head gives away.
     Their maps are scaled to logits like a detector's, which keeps every ranking as it is.
     """
     total = np.zeros(images.shape[1:], np.float64)
@@ -29,4 +31,5 @@ def floor_scorers(images: NDArray[np.uint8], device: torch.device) -> dict[str, 
         "intensity": as_logits,
         "deviation": lambda batch: as_logits((batch - mean).abs()),
         "position": lambda batch: as_logits(mean.expand_as(batch)),
+        "tissue": lambda batch: as_logits((batch > 0).float()),
     }

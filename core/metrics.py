@@ -166,6 +166,22 @@ def rank(scores: ArrayLike, positive: ArrayLike) -> Ranking:
     return _ranking(np.bincount(place * 2 + truth, minlength=2 * int(place.max(initial=0)) + 2).reshape(-1, 2))
 
 
+def matched_auroc(scores: ArrayLike, positive: ArrayLike, stratum: ArrayLike) -> float | None:
+    """AUROC over the pairs of one stratum alone: of these, the share in which the positive scores higher.
+
+    It adjusts for what defines the strata, as the covariate-adjusted AUROC of Janes and Pepe (Biometrika 96, 2009)
+    does, with each stratum weighted by its pairs. All (n,). None when no stratum holds both classes.
+    """
+    values, truth, place = np.asarray(scores), np.asarray(positive, bool), np.asarray(stratum)
+    right = pairs = 0.0
+    for one in np.unique(place):
+        ranking = rank(values[place == one], truth[place == one])
+        found = ranking.positives * ranking.negatives
+        right += (ranking.auroc or 0.0) * found
+        pairs += found
+    return right / pairs if pairs else None
+
+
 def rankings_of(counts: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """AUROC and AP of many histograms over common, ascending bins: counts (R, bins, 2) to two arrays (R,).
 

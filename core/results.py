@@ -8,7 +8,14 @@ import numpy as np
 
 from core.config import ScoreName
 from core.evaluation import Evaluation
-from core.intervals import Interval, Quantity, pixel_difference, pixel_interval, sample_interval
+from core.intervals import (
+    Interval,
+    Quantity,
+    matched_interval,
+    pixel_difference,
+    pixel_interval,
+    sample_interval,
+)
 from core.metrics import pooled
 
 PAPER_SCORE: ScoreName = "mean"
@@ -92,9 +99,11 @@ def _intervals(runs: Sequence[Evaluation], score: ScoreName) -> dict[str, dict[s
     for quantity in QUANTITIES:
         for where, tissue in (("pixel", False), ("tissue", True)):
             found[f"{where}.{quantity}"] = pixel_interval([run.by_subject(tissue=tissue) for run in runs], quantity)
-        for name in dict.fromkeys((PAPER_SCORE, score)):
-            pairs = [run.sample_by_subject(name) for run in runs]
-            found[f"sample.{name}.{quantity}"] = sample_interval(pairs, quantity)
+    for name in dict.fromkeys((PAPER_SCORE, score)):
+        slices = [run.sample_by_subject(name) for run in runs]
+        for quantity in QUANTITIES:
+            found[f"sample.{name}.{quantity}"] = sample_interval(slices, quantity)
+        found[f"sample.{name}.matched_auroc"] = matched_interval(slices, runs[0].strata_by_subject())
     return {name: asdict(interval) for name, interval in found.items() if interval is not None}
 
 

@@ -22,6 +22,7 @@ def results_table(result: dict[str, Any], from_score: str) -> Table:
     }
     if from_score != "mean":
         columns[f"sample AUROC, {from_score}"] = f"sample.{from_score}.auroc"
+    columns["at like area"] = f"sample.{from_score}.matched_auroc"
     table.add_column("", no_wrap=True)
     for title in columns:
         table.add_column(title, justify="right", no_wrap=True)

@@ -17,7 +17,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from study.folder import TableReference
-from study.ledger import NODE, SECONDS, Assignment, Ledger
+from study.ledger import CPUS, GPUS, NODE, SECONDS, Assignment, Ledger
 from study.progress import Progress
 from study.trainable import FAILED, VALUE, run_trial
 
@@ -88,7 +88,8 @@ class _LedgerScheduler(_Unsaved, FIFOScheduler):
             return str(TrialScheduler.CONTINUE)
         number, epoch = trial.config["number"], result["epoch"]
         stop = self.ledger.report(number, epoch, result[VALUE], json.loads(result["figures"]))
-        self.ledger.note(number, **{NODE: result["node"], SECONDS: result["time_total_s"]})
+        occupied = {CPUS: trial.config["threads"], GPUS: trial.config["gpu"]}
+        self.ledger.note(number, **{NODE: result["node"], SECONDS: result["time_total_s"]}, **occupied)
         self.progress.epoch(number, epoch, result[VALUE])
         return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
 

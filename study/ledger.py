@@ -26,6 +26,8 @@ CONFIG = "config"
 SEED = "seed"
 NODE = "node"
 SECONDS = "seconds"
+CPUS = "cpus"
+GPUS = "gpus"
 PAPER = "paper"  # set on the trial that is the preset's own choice
 _UNFINISHED = (TrialState.RUNNING, TrialState.WAITING)
 

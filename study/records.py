@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from core.errors import BadStudy, StudyError
 from study.folder import OBJECTIVE, OBJECTIVE_TEXT, Definition, StudyFolder
-from study.ledger import CONFIG, EPOCHS, NODE, PAPER, REASON, SEED
+from study.ledger import CONFIG, CPUS, EPOCHS, GPUS, NODE, PAPER, REASON, SEED
 from study.space import Space, with_settings
 
 _SETTING = re.compile(r"^# --set (\S+) = (.+)$", re.MULTILINE)
@@ -36,6 +36,8 @@ class TrialRecord:
     seed: int | None = None
     is_paper: bool = False
     node: str | None = None
+    cpus: int | None = None
+    gpus: float | None = None
     reason: str | None = None
     started: datetime | None = None
     ended: datetime | None = None
@@ -60,6 +62,8 @@ class TrialRecord:
             attributes.get(SEED),
             bool(attributes.get(PAPER, False)),
             attributes.get(NODE),
+            attributes.get(CPUS),
+            attributes.get(GPUS),
             attributes.get(REASON),
             trial.datetime_start,
             trial.datetime_complete,

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.durable import replacing
-from study.ledger import EPOCHS, NODE, PAPER, REASON, SECONDS, SEED
+from study.ledger import CPUS, EPOCHS, GPUS, NODE, PAPER, REASON, SECONDS, SEED
 
 SCHEMA = [
     ("number", pa.int32()),
@@ -20,6 +20,8 @@ SCHEMA = [
     ("curve", pa.list_(pa.float64())),
     ("figures", pa.map_(pa.string(), pa.float64())),
     ("seconds", pa.float64()),
+    ("cpus", pa.int32()),
+    ("gpus", pa.float64()),
     ("node", pa.string()),
     ("started", pa.timestamp("us")),
     ("ended", pa.timestamp("us")),
@@ -31,7 +33,7 @@ def trial_table(study: optuna.Study) -> pa.Table:
     """One row per trial: SCHEMA, then one column per searched parameter under its dotted path, null where inactive.
 
     value is the objective at full budget, or for a stopped trial at its last epoch. curve: objective after each epoch.
-    figures: every figure of the last epoch by name. seconds: on the worker, of the last attempt.
+    figures: every figure of the last epoch by name. seconds: on the worker, of the last attempt. cpus, gpus: what it occupied.
     """
     trials = study.get_trials(deepcopy=False)
     rows = [_row(trial) for trial in trials]
@@ -63,6 +65,8 @@ def _row(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
         "curve": [values[epoch] for epoch in sorted(values)],
         "figures": list(figures.items()),
         "seconds": attributes.get(SECONDS),
+        "cpus": attributes.get(CPUS),
+        "gpus": attributes.get(GPUS),
         "node": attributes.get(NODE),
         "started": trial.datetime_start,
         "ended": trial.datetime_complete,

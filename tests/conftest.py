@@ -1,7 +1,6 @@
 """Small tables made on the spot: six healthy subjects, and four patients of whom two have a lesion."""
 
 import os
-from pathlib import Path
 
 # Read when torch and OpenCV load, here and in the programs that tests start: on a busy machine, threads that wait for
 # each other make these small trainings ten times slower.

@@ -6,7 +6,7 @@ import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import Tensor
 
-from core.evaluation import evaluate, objective
+from core.evaluation import evaluate, objective, tenths
 from core.floor import floor_scorers
 from core.scores import SCORES, sample_scores
 from core.slices.table import SliceTable
@@ -39,6 +39,17 @@ def test_a_family_is_ranked_against_all_slices_without_one(lesioned: SliceTable)
     # Here every slice is either bright or clean, so the family's figure is the pooled one.
     assert found.families()["bright"].average_precision == found.pixel().average_precision
     assert objective(found.figures(), ["bright"]) == found.pixel().average_precision
+
+
+def test_slices_are_compared_within_tenths_by_tissue_area(lesioned: SliceTable) -> None:
+    area = np.random.default_rng(0).permutation(np.arange(200) / 200)
+    stratum = tenths(area)
+    np.testing.assert_array_equal(np.bincount(stratum), 20)
+    assert (np.diff(stratum[np.argsort(area)]) >= 0).all()
+    found = evaluate(_scorer, lesioned, device=CPU)
+    together = np.concatenate(list(found.strata_by_subject().values()))
+    np.testing.assert_array_equal(np.sort(together), np.sort(tenths(lesioned.foreground)))
+    assert found.figures()["sample.mean.matched_auroc"] == found.matched("mean")
 
 
 def test_subjects_add_up_to_the_whole(lesioned: SliceTable) -> None:
@@ -79,3 +90,5 @@ def test_the_floor_is_what_it_says(healthy: SliceTable) -> None:
     np.testing.assert_allclose(found, np.clip(expected, 1e-4, 1 - 1e-4), atol=1e-5)
     position = scorers["position"](batch).sigmoid().numpy()
     np.testing.assert_allclose(position[0], np.clip(mean, 1e-4, 1 - 1e-4), atol=1e-5)
+    area = sample_scores(scorers["tissue"](batch), batch)["mean"].numpy()
+    np.testing.assert_allclose(area, (batch.numpy() > 0).mean((1, 2)), atol=2e-4)

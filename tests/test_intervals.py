@@ -10,13 +10,14 @@ from scipy import stats
 from core import intervals
 from core.intervals import (
     Quantity,
+    matched_interval,
     mean_interval,
     paired_difference,
     pixel_difference,
     pixel_interval,
     sample_interval,
 )
-from core.metrics import ScoreHistogram, pooled, rank
+from core.metrics import ScoreHistogram, matched_auroc, pooled, rank
 
 Scores = tuple[NDArray[np.float32], NDArray[np.bool_]]
 QUANTITIES: tuple[Quantity, ...] = ("auroc", "average_precision")
@@ -72,6 +73,33 @@ def test_weights_equal_literal_resampling(quantity: Quantity) -> None:
         assert found.estimate == pytest.approx(estimate, abs=1e-12)
         assert (found.level, found.subjects, found.seeds) == (0.9, 6, 3)
         assert "120 of 120 resamples" in found.method
+
+
+def test_matched_pairs_equal_literal_resampling() -> None:
+    runs = [subjects(6, 40, seed=seed, digits=1) for seed in range(3)]
+    rng = np.random.default_rng(0)
+    strata = {name: rng.integers(0, 3, 40) for name in runs[0]}
+    found = matched_interval(runs, strata, resamples=40, seed=5)
+    weights = np.random.default_rng([5, 0]).multinomial(6, np.full(6, 1 / 6), 40)
+    shares = np.random.default_rng([5, 1]).multinomial(3, np.full(3, 1 / 3), 40) / 3
+    expected = []
+    for often, of_seeds in zip(weights, shares, strict=True):
+        copies = [name for name, times in zip(sorted(runs[0]), often, strict=True) for _ in range(times)]
+        place = np.concatenate([strata[name] for name in copies])
+        figures = [
+            matched_auroc(*(np.concatenate([run[name][which] for name in copies]) for which in (0, 1)), place)
+            for run in runs
+        ]
+        expected.append(np.dot(of_seeds, figures))
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(expected, [0.025, 0.975])), abs=1e-12)
+    one = {name: np.zeros(40, np.intp) for name in runs[0]}
+    assert matched_interval(runs, one) == sample_interval(runs, "auroc")
+
+
+def test_strata_without_pairs_have_no_matched_interval() -> None:
+    run = {"a": (np.zeros(4, np.float32), np.ones(4, bool)), "b": (np.zeros(4, np.float32), np.zeros(4, bool))}
+    assert matched_interval([run], {"a": np.zeros(4, np.intp), "b": np.ones(4, np.intp)}) is None
 
 
 def test_coarse_bins_hardly_move_the_resamples(monkeypatch: pytest.MonkeyPatch) -> None:

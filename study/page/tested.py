@@ -44,7 +44,8 @@ def _about(record: StudyRecord, info: DetectorsInfo) -> Html:
             f"{info.prevalence:.2%} of all pixels are anomalous, which is the pixel AP of guessing.",
             f"Detectors were trained under {count(len(evaluation['seeds']), 'seed')}. Brackets are 95 % intervals over "
             "subjects and seeds. The floor is what needs no training: intensity is the slice itself, deviation its "
-            "distance from the mean training slice, position that mean slice.",
+            "distance from the mean training slice, position that mean slice, tissue the area of the slice: a sample "
+            "AUROC near tissue's is what the height in the head gives away.",
         ),
     )
 
@@ -56,10 +57,11 @@ def _tables(info: DetectorsInfo, score: str) -> Html:
         "tissue.average_precision": "AP, tissue",
         "tissue.auroc": "AUROC, tissue",
     }
+    kinds = {"average_precision": "AP", "auroc": "AUROC", "matched_auroc": "AUROC at like area"}
     slices = {
-        f"sample.{name}.{quantity}": f"{short}, {name}"
+        f"sample.{name}.{kind}": f"{short}, {name}"
         for name in dict.fromkeys(["mean", score])
-        for quantity, short in (("average_precision", "AP"), ("auroc", "AUROC"))
+        for kind, short in kinds.items()
     }
     marked = [index for index, row in enumerate(info.detectors) if row.name == WINNER]
     muted = [index for index, row in enumerate(info.detectors) if row.is_floor]
@@ -79,7 +81,11 @@ def _tables(info: DetectorsInfo, score: str) -> Html:
             "subjects: clear when the whole bracket lies on one side of 0."
         ),
         table(("", *slices.values()), by_slice, caption="Slices: is there any", marked=marked, muted=muted),
-        paragraphs(f"A slice is ranked by one score of its map; mean is the paper's.{chosen}"),
+        paragraphs(
+            f"A slice is ranked by one score of its map; mean is the paper's.{chosen} Lesions lie where heads are "
+            "wide, so the area of a slice alone ranks slices, and a score that depends on it can look good or bad for "
+            "that reason. At like area, a slice is compared only with those of the same tenth by tissue area."
+        ),
     )
 
 

@@ -7,7 +7,6 @@ from optuna.trial import TrialState
 from core.config import Config, flatten, from_dict, to_dict
 from core.errors import BadConfig
 from study.figures.detectors import detectors_info
-from study.page.chosen import provenance_of_search
 from study.page.html import Child, Html, Section, code, details, facts, join, paragraphs, table, tag
 from study.page.tested import beside_controls
 from study.page.words import capital, count, duration, setting
@@ -128,10 +127,14 @@ def _whole(config: dict[str, Any], paper: dict[str, Any]) -> Html:
     return table(("setting", "here", "paper"), rows, words=3, marked=marked)
 
 
-def _threads(record: StudyRecord) -> str:
-    """So that a reader can count core-seconds."""
-    threads = (provenance_of_search(record) or {}).get("threads")
-    return f", {count(threads, 'thread')} each in the search" if threads else ""
+def _occupied(record: StudyRecord) -> str:
+    """Worker time times what a trial occupied, over search and replicates; '' when that was not recorded."""
+    trials = [trial for trial in (*record.trials, *record.replicates) if trial.cpus is not None]
+    if not trials:
+        return ""
+    words = f" Search and replicates took {duration(sum(t.seconds * (t.cpus or 0) for t in trials))} of CPU cores"
+    gpus = sum(trial.seconds * (trial.gpus or 0.0) for trial in trials)
+    return f"{words} and {duration(gpus)} of GPUs." if gpus else f"{words}."
 
 
 def _cost(record: StudyRecord) -> Html:
@@ -160,6 +163,6 @@ def _cost(record: StudyRecord) -> Html:
         words = (
             f"Early stopping ended {len(stopped)} of {count(len(record.trials), 'trial')} and saved "
             f"{count(saved, 'epoch')} of {run + saved}. Worker time is training and scoring, summed "
-            f"over trials{_threads(record)}."
+            f"over trials.{_occupied(record)}"
         )
     return join(table(head, rows, caption="What it cost"), paragraphs(words))

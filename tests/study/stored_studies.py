@@ -19,7 +19,7 @@ from core.results import differences as leads_of
 from core.slices.layout import TableMetadata, VolumeSlices
 from core.slices.table import SliceTable, write_table
 from study.folder import OBJECTIVE, OBJECTIVE_TEXT, Definition, StudyFolder, TableReference
-from study.ledger import CONFIG, EPOCHS, PAPER, REASON, SEED, open_study
+from study.ledger import CONFIG, CPUS, EPOCHS, GPUS, PAPER, REASON, SEED, open_study
 from study.selection import candidates, decide, plain
 from study.space import Space
 
@@ -58,6 +58,8 @@ def fill(study: optuna.Study, space: Space, ends: list[End], reason: str) -> Non
         trial = study.ask()
         config = space.configure(space.suggest(trial))
         trial.set_user_attr(SEED, 0)
+        trial.set_user_attr(CPUS, 2)
+        trial.set_user_attr(GPUS, 0.5)
         trial.set_user_attr(CONFIG, to_dict(config))
         for epoch in range(1, epochs + 1):
             trial.set_user_attr(f"{EPOCHS} {epoch}", {"seconds": 2.0, "evaluation_seconds": 0.5, "forced": 0})

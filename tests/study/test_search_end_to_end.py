@@ -123,6 +123,7 @@ def test_the_winner_is_retrained_and_tested_once(place: Place) -> None:
         "intensity",
         "deviation",
         "position",
+        "tissue",
     }
     winner = result["entries"][0]
     assert len(winner["figures"]) == len(winner["dice"]) == 3
