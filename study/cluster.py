@@ -5,7 +5,8 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from types import FrameType
 from typing import Any
 
@@ -29,8 +30,34 @@ from core.errors import BadStudy
 from study.execution import Slots
 
 
+class Cluster:
+    """The Ray cluster of one run, joined when the first trial needs it: a finished study starts nothing.
+
+    cpus, gpus: of one trial; gpus None is one per trial where there are any. interrupted: set by Ctrl-C and SIGTERM.
+    """
+
+    def __init__(self, cpus: int, gpus: float | None) -> None:
+        self.cpus, self.gpus = cpus, gpus
+        self.interrupted = threading.Event()
+        self._entered = ExitStack()
+
+    def __enter__(self) -> "Cluster":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._entered.close()
+
+    @cached_property
+    def slots(self) -> Slots:
+        """How many trials fit at once. Raises BadStudy when none fits."""
+        self._entered.enter_context(_connected())
+        # Ray replaces signal handlers when it starts, so ours come after.
+        self._entered.enter_context(_stopping_on_signals(self.interrupted))
+        return _slots(self.cpus, self.gpus)
+
+
 @contextmanager
-def connected() -> Iterator[None]:
+def _connected() -> Iterator[None]:
     """Within a job or with RAY_ADDRESS set, use that cluster; otherwise start one here, on loopback, for this run."""
     joined = "RAY_ADDRESS" in os.environ
     options: dict[str, Any] = {} if joined else {"include_dashboard": False}
@@ -48,8 +75,7 @@ def connected() -> Iterator[None]:
         ray.shutdown()
 
 
-def slots(cpus: int, gpus: float | None) -> Slots:
-    """How many trials fit at once. gpus None: one per trial where there are any. Raises BadStudy when none fits."""
+def _slots(cpus: int, gpus: float | None) -> Slots:
     have = ray.cluster_resources()
     if gpus is None:
         gpus = 1.0 if have.get("GPU", 0) > 0 else 0.0
@@ -65,9 +91,8 @@ def slots(cpus: int, gpus: float | None) -> Slots:
 
 
 @contextmanager
-def stopping_on_signals() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set, so that a study ends cleanly; a second Ctrl-C ends it at once."""
-    asked = threading.Event()
+def _stopping_on_signals(asked: threading.Event) -> Iterator[None]:
+    """Ctrl-C and SIGTERM set the event, so that a study ends cleanly; a second Ctrl-C ends it at once."""
 
     def ask(number: int, _frame: FrameType | None) -> None:
         if asked.is_set():
@@ -77,7 +102,7 @@ def stopping_on_signals() -> Iterator[threading.Event]:
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield asked
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -118,12 +118,10 @@ def execute(
     progress: Progress,
     interrupted: threading.Event,
 ) -> None:
-    """Run all remaining assignments. Returns early when `interrupted` is set.
+    """Run all remaining assignments, of which there must be some. Returns early when `interrupted` is set.
 
     folder: checkpoints, one folder per trial. attempts: where Tune keeps what it needs while it runs.
     """
-    if ledger.remaining() <= 0:
-        return
     task = {
         "train": (train.path, train.digest),
         "probe": (probe.path, probe.digest),

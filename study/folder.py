@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -128,6 +129,15 @@ class StudyFolder:
             raise BadStudy(f"{self.root}: holds no study.json; expected the folder of a study") from None
         except (ValueError, KeyError, TypeError) as damaged:
             raise BadStudy(f"{self.definition_file}: cannot be read: {damaged}") from None
+
+
+def subjects_by_role(tables: Mapping[str, SliceTable]) -> dict[str, tuple[str, ...]]:
+    """Subjects of each table by role: train, probe, test. Training subjects that the probe holds out are its own."""
+    found = {role: table.subjects for role, table in tables.items()}
+    if "train" in found:
+        held_out = found.get("probe", ())
+        found["train"] = tuple(subject for subject in found["train"] if subject not in held_out)
+    return found
 
 
 def find_study(name: str | None, runs: Path = RUNS) -> StudyFolder:

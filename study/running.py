@@ -1,6 +1,5 @@
 """A study from beginning to verdict: search, replication, selection. Calling it again goes on where it stopped."""
 
-import threading
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -9,8 +8,9 @@ from core.console import out
 from core.durable import write_json
 from core.errors import BadStudy
 from core.slices.split import require_disjoint
-from study.execution import Slots, execute
-from study.folder import OBJECTIVE, OBJECTIVE_TEXT, Definition, StudyFolder
+from study.cluster import Cluster
+from study.execution import execute
+from study.folder import OBJECTIVE, OBJECTIVE_TEXT, Definition, StudyFolder, subjects_by_role
 from study.ledger import Ledger, SearchSource, asha, open_study
 from study.progress import Progress
 from study.replicates import ReplicateSource, leaders
@@ -29,8 +29,7 @@ class Run:
     folder: StudyFolder
     definition: Definition
     space: Space
-    slots: Slots
-    interrupted: threading.Event
+    cluster: Cluster
 
     def search(self) -> Verdict | None:
         """Search, replicate, decide, and write best.json and trials.parquet. None when it was interrupted."""
@@ -42,7 +41,7 @@ class Run:
         trials = open_study(self.folder.journal, "search", asha(plan.grace, plan.reduction))
         self._carry_out("search", Ledger(trials, SearchSource(self.space), epochs, plan.seed), base)
         write_trials(trials, self.folder.trials)
-        if self.interrupted.is_set():
+        if self.cluster.interrupted.is_set():
             return None
 
         configs = leaders(trials, plan.top)
@@ -51,7 +50,7 @@ class Run:
         replicates = open_study(self.folder.journal, REPLICATES)
         source = ReplicateSource(configs, plan.replicate_seeds())
         self._carry_out(REPLICATES, Ledger(replicates, source, epochs, plan.seed), base)
-        if self.interrupted.is_set():
+        if self.cluster.interrupted.is_set():
             return None
 
         ranked = candidates(replicates, plan.replicate_seeds(), epochs)
@@ -63,6 +62,8 @@ class Run:
 
     def _carry_out(self, phase: str, ledger: Ledger, base: Config) -> None:
         out.print(f"{phase}: {ledger.summary()}", markup=False)
+        if ledger.remaining() <= 0:
+            return
         done = ledger.source.total - ledger.remaining()
         execute(
             ledger,
@@ -70,9 +71,9 @@ class Run:
             probe=self.definition.probe,
             folder=self.folder.root / phase,
             attempts=self.folder.root / "attempts",
-            slots=self.slots,
+            slots=self.cluster.slots,
             progress=Progress(phase, ledger.source.total, done, ledger.epochs, to_dict(base)),
-            interrupted=self.interrupted,
+            interrupted=self.cluster.interrupted,
         )
 
     def _audit(self) -> None:
@@ -84,14 +85,8 @@ class Run:
 
     def roles(self) -> dict[str, tuple[str, ...]]:
         """Subjects by role. The test table is opened for its subjects' names alone."""
-        probe = self.definition.probe.open()
-        found = {
-            "train": tuple(s for s in self.definition.train.open().subjects if s not in probe.subjects),
-            "probe": probe.subjects,
-        }
-        if self.definition.test:
-            found["test"] = self.definition.test.open().subjects
-        return found
+        tables = {"train": self.definition.train, "probe": self.definition.probe, "test": self.definition.test}
+        return subjects_by_role({role: table.open() for role, table in tables.items() if table})
 
     def _best(self, verdict: Verdict, configs: dict[int, Config]) -> dict[str, Any]:
         winner = replace(configs[verdict.winner.trial], score=verdict.score)

@@ -17,7 +17,7 @@ from core.errors import BadConfig
 from core.probes import build_probe
 from core.slices.demo import demo_tables
 from core.slices.table import open_table
-from study.cluster import connected, slots, stopping_on_signals
+from study.cluster import Cluster
 from study.folder import RUNS, Definition, StudyFolder, TableReference
 from study.running import Run
 from study.space import load_space, with_settings
@@ -61,10 +61,8 @@ def main(
     )
     new = folder.define(definition)
     out.print(f"study {folder.name} in {folder.root}: {'begins' if new else 'goes on'}", markup=False)
-    # Ray replaces signal handlers when it starts, so ours come after.
-    with connected(), stopping_on_signals() as interrupted:
-        carried = Run(folder, folder.definition(), loaded, slots(cpus, gpus), interrupted)
-        verdict = carried.search()
+    with Cluster(cpus, gpus) as cluster:
+        verdict = Run(folder, folder.definition(), loaded, cluster).search()
     if verdict is None:
         out.print("stopped; the same command goes on from here", markup=False)
         raise typer.Exit(130)

@@ -33,7 +33,8 @@ def trial_table(study: optuna.Study) -> pa.Table:
     """One row per trial: SCHEMA, then one column per searched parameter under its dotted path, null where inactive.
 
     value is the objective at full budget, or for a stopped trial at its last epoch. curve: objective after each epoch.
-    figures: every figure of the last epoch by name. seconds: on the worker, of the last attempt. cpus, gpus: what it occupied.
+    figures: every figure of the last epoch by name. seconds: on the worker, of the last attempt. cpus, gpus: what the
+    trial occupied.
     """
     trials = study.get_trials(deepcopy=False)
     rows = [_row(trial) for trial in trials]

@@ -58,10 +58,16 @@ def literal(runs: Sequence[Mapping[str, Scores]], quantity: Quantity, resamples:
     return np.array(values, np.float64)
 
 
+def expanded(level: float, count: int) -> list[float]:
+    """The percentiles of Hesterberg 2015, written out."""
+    reach = np.sqrt(count / (count - 1)) * stats.t.ppf((1 - level) / 2, count - 1)
+    return [float(stats.norm.cdf(reach)), float(stats.norm.cdf(-reach))]
+
+
 @pytest.mark.parametrize("quantity", QUANTITIES)
 def test_weights_equal_literal_resampling(quantity: Quantity) -> None:
     runs = [subjects(6, 40, seed=seed, digits=1) for seed in range(3)]
-    expected = np.quantile(literal(runs, quantity, 120, 5), [0.05, 0.95])
+    expected = np.quantile(literal(runs, quantity, 120, 5), expanded(0.9, 6))
     estimate = np.mean([getattr(pooled(counted(run).values()).ranking(), quantity) for run in runs])
     for found in (
         sample_interval(runs, quantity, resamples=120, level=0.9, seed=5),
@@ -92,7 +98,7 @@ def test_matched_pairs_equal_literal_resampling() -> None:
         ]
         expected.append(np.dot(of_seeds, figures))
     assert found is not None
-    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(expected, [0.025, 0.975])), abs=1e-12)
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(expected, expanded(0.95, 6))), abs=1e-12)
     one = {name: np.zeros(40, np.intp) for name in runs[0]}
     assert matched_interval(runs, one) == sample_interval(runs, "auroc")
 
@@ -237,9 +243,9 @@ def test_mistakes_are_told() -> None:
         pixel_interval([{}], "auroc")
 
 
-@pytest.mark.parametrize(("count", "seeds", "drift"), [(25, 1, 0.0), (25, 4, 0.3)])
+@pytest.mark.parametrize(("count", "seeds", "drift"), [(6, 1, 0.0), (25, 1, 0.0), (25, 4, 0.3)])
 def test_coverage(count: int, seeds: int, drift: float) -> None:
-    """95 % intervals of new subjects and seeds hold the true AUROC in 85 to 99 % of 120 studies.
+    """95 % intervals of new subjects and seeds hold the true AUROC in 88 to 100 % of 120 studies.
 
     Positives are N(1 + subject + seed, 1), negatives N(0, 1): the true AUROC follows from the sum of the variances.
     """
@@ -256,4 +262,4 @@ def test_coverage(count: int, seeds: int, drift: float) -> None:
         found = sample_interval(runs, "auroc", resamples=200, seed=study)
         assert found is not None
         held += found.low <= true <= found.high
-    assert 0.85 <= held / 120 <= 0.99
+    assert held / 120 >= 0.88

@@ -8,7 +8,7 @@ from typing import Any
 from core.errors import BadConfig, BadInput, StudyError
 from core.slices.split import require_disjoint
 from core.slices.table import SliceTable
-from study.folder import Definition, TableReference
+from study.folder import Definition, TableReference, subjects_by_role
 from study.page.html import Child, Html, Section, block, code, details, facts, join, listing, paragraphs, table, tag
 from study.page.replicated import families_held_out
 from study.page.words import count, series
@@ -103,18 +103,14 @@ def _opened(reference: TableReference) -> tuple[SliceTable | None, str]:
         return None, str(gone)
 
 
-def _subjects(record: StudyRecord, opened: dict[str, SliceTable]) -> dict[str, list[str]]:
+def _subjects(record: StudyRecord, opened: dict[str, SliceTable]) -> dict[str, tuple[str, ...]]:
     """As recorded with the verdict; before there is one, as the tables have them."""
     if record.best is not None:
-        return {role: list(names) for role, names in record.best["subjects"].items()}
-    probe = opened["probe"].subjects if "probe" in opened else ()
-    found = {role: list(each.subjects) for role, each in opened.items()}
-    if "train" in found:
-        found["train"] = [name for name in found["train"] if name not in probe]
-    return found
+        return {role: tuple(names) for role, names in record.best["subjects"].items()}
+    return subjects_by_role(opened)
 
 
-def _disjoint(subjects: dict[str, list[str]]) -> Child:
+def _disjoint(subjects: dict[str, tuple[str, ...]]) -> Child:
     if len(subjects) < 2:
         return "Fewer than two tables can be opened, so the split cannot be checked here."
     try:
