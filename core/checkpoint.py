@@ -7,6 +7,8 @@ The random state is (seed, epoch): every random number of a training follows fro
 
 import hashlib
 import json
+import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,13 +40,16 @@ def save(folder: Path, epoch: int, checkpoint: Checkpoint) -> None:
     target = folder / f"epoch-{epoch:05d}"
     temporary = folder / f".{target.name}.tmp"
     shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    for name, tensors in zip(_FILES, (checkpoint.model, checkpoint.training), strict=True):
-        save_tensors(temporary / name, tensors)
-    digests = {name: _digest(temporary / name) for name in _FILES}
-    write_json(temporary / "state.json", {"format": FORMAT, "digests": digests, **checkpoint.state})
-    shutil.rmtree(target, ignore_errors=True)
-    temporary.rename(target)
+    try:
+        temporary.mkdir(parents=True)
+        for name, tensors in zip(_FILES, (checkpoint.model, checkpoint.training), strict=True):
+            save_tensors(temporary / name, tensors)
+        digests = {name: _digest(temporary / name) for name in _FILES}
+        write_json(temporary / "state.json", {"format": FORMAT, "digests": digests, **checkpoint.state})
+        shutil.rmtree(target, ignore_errors=True)
+        temporary.rename(target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
     for old in sorted(folder.glob("epoch-*"))[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
 
@@ -63,9 +68,16 @@ def newest(folder: Path) -> Checkpoint | None:
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
-    """Write tensors as safetensors, atomically."""
+    """Write tensors as safetensors, atomically. Raises OSError where storage is full or gone."""
     with replacing(path) as temporary:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+        try:
+            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+        except SafetensorError as failure:
+            # It tells the system's error in words alone.
+            number = re.search(r"os error (\d+)", str(failure))
+            if number is None:
+                raise
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from None
 
 
 def save_detector(folder: Path, detector: nn.Module, config: Config) -> None:

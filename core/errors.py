@@ -6,10 +6,15 @@
     │   └── BadTable        a slice table: format version, digest, content
     ├── BadConfig           a value of a configuration or a search space, named by its dotted path
     ├── BadStudy            a study folder that belongs to other data, another space, or is incomplete
+    ├── BadStorage          a place that cannot be written to: full, read-only, or gone
     └── TrainingFailed      a run that cannot go on, such as a loss that is not finite
 
 The message names the file, the field, the value, and what was expected. Programs print it without a traceback.
 """
+
+import errno
+
+_STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.EFBIG)
 
 
 class StudyError(Exception):
@@ -34,6 +39,17 @@ class BadConfig(StudyError):
 
 class BadStudy(StudyError):
     """A study folder belongs to other data or another space, or lacks a file."""
+
+
+class BadStorage(StudyError):
+    """A place cannot be written to: it is full, read-only, or gone."""
+
+    @classmethod
+    def of(cls, error: OSError) -> "BadStorage | None":
+        """The mistake behind an operating system's error, None where it says nothing of storage."""
+        if error.errno not in _STORAGE:
+            return None
+        return cls(f"{error.filename or 'storage'}: {error.strerror}")
 
 
 class TrainingFailed(StudyError):

@@ -4,8 +4,10 @@ Every start is a fresh Tuner: what goes on from an earlier one is known to the l
 """
 
 import json
+import logging
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,14 @@ from ray.tune import Stopper
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from core.errors import BadStorage
 from study.folder import TableReference
 from study.ledger import CPUS, GPUS, NODE, SECONDS, Assignment, Ledger
 from study.progress import Progress
-from study.trainable import FAILED, VALUE, run_trial
+from study.trainable import FAILED, HALTED, VALUE, run_trial
 
+# It logs each snapshot of Tune's state that could not be written; nobody reads those, and _Halt tells of the storage.
+logging.getLogger("ray.tune.execution.experiment_state").setLevel(logging.CRITICAL)
 # A worker that dies is started again this often; it goes on from its checkpoint.
 _RESTARTS = 3
 
@@ -41,17 +46,42 @@ class _Unsaved:
         return {}
 
 
+class _Halt:
+    """What ends a run and no trial: storage that refuses a write. Trials stay unfinished and go on when it is well."""
+
+    def __init__(self, interrupted: threading.Event) -> None:
+        self.interrupted = interrupted
+        self.reason: str | None = None
+
+    def because(self, reason: str) -> None:
+        self.reason = self.reason or reason
+        self.interrupted.set()
+
+    @contextmanager
+    def on_refusal(self) -> Iterator[None]:
+        """Around everything that writes to the study's folder."""
+        try:
+            yield
+        except OSError as error:
+            storage = BadStorage.of(error)
+            if storage is None:
+                raise
+            self.because(str(storage))
+
+
 class _LedgerSearcher(_Unsaved, Searcher):
     """Hands the ledger's assignments to Tune and tells the ledger how each ended."""
 
-    def __init__(self, ledger: Ledger, task: dict[str, Any], folder: Path, progress: Progress) -> None:
+    def __init__(self, ledger: Ledger, task: dict[str, Any], folder: Path, progress: Progress, halt: _Halt) -> None:
         super().__init__(metric=VALUE, mode="max")
-        self.ledger, self.task, self.folder, self.progress = ledger, task, folder, progress
+        self.ledger, self.task, self.folder, self.progress, self.halt = ledger, task, folder, progress, halt
         self._assignments: Iterator[Assignment] = ledger.assignments()
         self._numbers: dict[str, int] = {}
 
     def suggest(self, trial_id: str) -> Any:
-        assignment = next(self._assignments, None)
+        assignment = None
+        with self.halt.on_refusal():
+            assignment = next(self._assignments, None)
         if assignment is None:
             return Searcher.FINISHED
         number = assignment.number
@@ -62,11 +92,12 @@ class _LedgerSearcher(_Unsaved, Searcher):
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         number = self._numbers.pop(trial_id)
-        if error:
-            self.ledger.fail(number, f"its worker died {_RESTARTS + 1} times")
-        elif result and FAILED in result:
-            self.ledger.fail(number, result[FAILED])
-        self.progress.ended(number, self.ledger.finish(number), self.ledger)
+        with self.halt.on_refusal():
+            if error and not self.halt.reason:
+                self.ledger.fail(number, f"its worker died {_RESTARTS + 1} times")
+            elif result and FAILED in result:
+                self.ledger.fail(number, result[FAILED])
+            self.progress.ended(number, self.ledger.finish(number), self.ledger)
 
     # The ledger's storage is what a restart reads; Tune's own copy of a searcher would be a second truth.
     def save(self, checkpoint_path: str) -> None:
@@ -79,17 +110,21 @@ class _LedgerSearcher(_Unsaved, Searcher):
 class _LedgerScheduler(_Unsaved, FIFOScheduler):
     """Asks the ledger after each epoch whether a trial goes on."""
 
-    def __init__(self, ledger: Ledger, progress: Progress) -> None:
+    def __init__(self, ledger: Ledger, progress: Progress, halt: _Halt) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.ledger, self.progress = ledger, progress
+        self.ledger, self.progress, self.halt = ledger, progress, halt
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        if FAILED in result:
+        if HALTED in result:
+            self.halt.because(result[HALTED])
+        if FAILED in result or HALTED in result:
             return str(TrialScheduler.CONTINUE)
         number, epoch = trial.config["number"], result["epoch"]
-        stop = self.ledger.report(number, epoch, result[VALUE], json.loads(result["figures"]))
-        occupied = {CPUS: trial.config["threads"], GPUS: trial.config["gpu"]}
-        self.ledger.note(number, **{NODE: result["node"], SECONDS: result["time_total_s"]}, **occupied)
+        stop = False
+        with self.halt.on_refusal():
+            stop = self.ledger.report(number, epoch, result[VALUE], json.loads(result["figures"]))
+            occupied = {CPUS: trial.config["threads"], GPUS: trial.config["gpu"]}
+            self.ledger.note(number, **{NODE: result["node"], SECONDS: result["time_total_s"]}, **occupied)
         self.progress.epoch(number, epoch, result[VALUE])
         return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
 
@@ -120,6 +155,9 @@ def execute(
 ) -> None:
     """Run all remaining assignments, of which there must be some. Returns early when `interrupted` is set.
 
+    Raises BadStorage when the study's folder cannot be written to; nothing that was recorded is lost, and trials that
+    had not ended stay unfinished.
+
     folder: checkpoints, one folder per trial. attempts: where Tune keeps what it needs while it runs.
     """
     task = {
@@ -128,11 +166,12 @@ def execute(
         "threads": slots.cpus,
         "gpu": slots.gpus,
     }
+    halt = _Halt(interrupted)
     tuner = tune.Tuner(
         tune.with_resources(run_trial, {"cpu": slots.cpus, "gpu": slots.gpus}),
         tune_config=tune.TuneConfig(
-            search_alg=_LedgerSearcher(ledger, task, folder.resolve(), progress),
-            scheduler=_LedgerScheduler(ledger, progress),
+            search_alg=_LedgerSearcher(ledger, task, folder.resolve(), progress, halt),
+            scheduler=_LedgerScheduler(ledger, progress, halt),
             num_samples=ledger.remaining(),
             max_concurrent_trials=slots.count,
         ),
@@ -144,5 +183,7 @@ def execute(
             verbose=0,
         ),
     )
-    with progress:
+    with progress, halt.on_refusal():
         tuner.fit()
+    if halt.reason:
+        raise BadStorage(f"{halt.reason}; finished trials are kept, and the same command goes on when this is mended")

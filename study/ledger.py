@@ -13,11 +13,11 @@ from typing import Any, Protocol
 
 import optuna
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from core.config import Config, to_dict
 from core.errors import BadConfig
+from study.journal import Journal
 from study.space import Space
 
 EPOCHS = "epoch"  # user attribute `epoch 3` holds the figures of epoch 3
@@ -199,8 +199,7 @@ def sampler(seed: list[int]) -> optuna.samplers.TPESampler:
 def open_study(journal: Path, name: str, pruner: optuna.pruners.BasePruner | None = None) -> optuna.Study:
     """The Optuna study of this name in a journal file, made if it is not there."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    journal.parent.mkdir(parents=True, exist_ok=True)
-    storage = JournalStorage(JournalFileBackend(str(journal)))
+    storage = JournalStorage(Journal(journal))
     return optuna.create_study(
         storage=storage,
         study_name=name,

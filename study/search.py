@@ -19,6 +19,7 @@ from core.slices.demo import demo_tables
 from core.slices.table import open_table
 from study.cluster import Cluster
 from study.folder import RUNS, Definition, StudyFolder, TableReference
+from study.lock import StudyLock
 from study.running import Run
 from study.space import load_space, with_settings
 
@@ -59,9 +60,9 @@ def main(
         probe=TableReference.to(open_table(probe, verify=True)),
         test=TableReference.to(open_table(test)) if test else None,
     )
-    new = folder.define(definition)
-    out.print(f"study {folder.name} in {folder.root}: {'begins' if new else 'goes on'}", markup=False)
-    with Cluster(cpus, gpus) as cluster:
+    with Cluster(cpus, gpus) as cluster, StudyLock(folder.root, cluster.interrupted):
+        new = folder.define(definition)
+        out.print(f"study {folder.name} in {folder.root}: {'begins' if new else 'goes on'}", markup=False)
         verdict = Run(folder, folder.definition(), loaded, cluster).search()
     if verdict is None:
         out.print("stopped; the same command goes on from here", markup=False)

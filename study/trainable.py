@@ -13,7 +13,7 @@ import torch
 from ray import tune
 
 from core.config import from_dict
-from core.errors import StudyError
+from core.errors import BadStorage, StudyError
 from core.evaluation import evaluate, objective, scorer_of
 from core.probes import held_out_families
 from core.slices.table import SliceTable, open_table
@@ -21,14 +21,15 @@ from core.training import choose_device, train, uses_bf16
 
 VALUE = "objective"
 FAILED = "failed"
+HALTED = "halted"
 
 
 def run_trial(task: dict[str, Any]) -> None:
     """Train and report. task: assignment, folder, and the tables' paths and digests, as plain data.
 
     A training that cannot succeed (a loss that is not finite, memory, an error in its code) reports its reason once
-    and ends: trying again would end the same. A killed worker reports nothing, is started again by Ray, and goes on
-    from its checkpoint.
+    and ends: trying again would end the same. Storage that refuses its checkpoint is no fault of the configuration: it
+    halts the study. A killed worker reports nothing, is started again by Ray, and goes on from its checkpoint.
     """
     try:
         for result in epochs(task):
@@ -37,6 +38,9 @@ def run_trial(task: dict[str, Any]) -> None:
         tune.report({FAILED: str(mistake)})
     except (MemoryError, torch.OutOfMemoryError) as full:
         tune.report({FAILED: f"out of memory: {str(full).splitlines()[0] if str(full) else type(full).__name__}"})
+    except OSError as error:
+        storage = BadStorage.of(error)
+        tune.report({HALTED: str(storage)} if storage else {FAILED: f"{type(error).__name__}: {error}"})
     except Exception as error:  # noqa: BLE001  whatever it is, it is this configuration's and must not stop the study
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(last.filename).name}:{last.lineno}"

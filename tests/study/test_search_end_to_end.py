@@ -1,58 +1,13 @@
 """A tiny study for real, on Ray: search, interruption, resumption, replicates, retraining."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from core.slices.table import SliceTable
-
-SPACE = """
-[study]
-trials = 3
-grace = 1
-reduction = 3
-top = 2
-seeds = 3
-[fixed]
-"detector.base" = 2
-"detector.depth" = 2
-"training.epochs" = 2
-"training.batch" = 8
-"training.learning_rate" = 1e-2
-[space]
-"loss.alpha" = { low = 0.0, high = 1.0 }
-[controls.circle]
-"synthesis.mask.kind" = "circle"
-"""
-
-
-class Place:
-    """A folder with tables and a space, and the programs run in it."""
-
-    def __init__(self, root: Path, healthy: SliceTable, lesioned: SliceTable) -> None:
-        self.root, self.healthy, self.lesioned = root, healthy, lesioned
-        (root / "tiny.toml").write_text(SPACE)
-        (root / "home").mkdir()
-        self.environment = {**os.environ, "HOME": str(root / "home"), "RAY_AUTH_MODE": "token"}
-
-    def command(self, module: str, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", module, *arguments]
-
-    def search(self, *more: str) -> list[str]:
-        tables = ("--train", str(self.healthy.path), "--test", str(self.lesioned.path))
-        return self.command("study.search", "--space", "tiny.toml", *tables, *more)
-
-    def run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command, cwd=self.root, env=self.environment, capture_output=True, text=True, timeout=300, check=False
-        )
+from tests.programs import SPACE, Place, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -61,14 +16,8 @@ def place(tmp_path_factory: pytest.TempPathFactory, healthy: SliceTable, lesione
 
 
 def test_an_interrupted_study_goes_on_to_a_verdict(place: Place) -> None:
-    begun = subprocess.Popen(
-        place.search("--set", "fixed.training.epochs=12"),
-        cwd=place.root, env=place.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    journal = place.root / "runs" / "tiny" / "journal.log"
-    deadline = time.monotonic() + 200
-    while time.monotonic() < deadline and not (journal.exists() and "epoch 2" in journal.read_text()):
-        time.sleep(0.2)
+    begun = place.begin(place.search("--set", "fixed.training.epochs=12"))
+    wait_for("epoch 2", place.root / "runs" / "tiny" / "journal.log")
     begun.send_signal(signal.SIGTERM)
     said, _ = begun.communicate(timeout=100)
     assert begun.returncode == 130, said

@@ -1,0 +1,53 @@
+"""The Optuna journal file. A line that a crash or a full disk tore is cut off before another is written after it.
+
+Optuna reads a journal up to a torn last line, but refuses one in which other lines follow it.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from optuna.storages.journal import JournalFileBackend
+
+from core.console import out
+from core.errors import BadStudy
+
+_TAIL = 1 << 20  # far longer than any line
+
+
+class Journal(JournalFileBackend):
+    """One line of JSON per event, for the one process that writes. Readers use Optuna's own backend.
+
+    Raises BadStudy when the file is no journal.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        super().__init__(str(path))
+        self.path = path
+        self._cut()
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Append whole lines or nothing. Raises OSError where storage is full or gone."""
+        before = self.path.stat().st_size
+        try:
+            super().append_logs(logs)
+        except OSError:
+            if self.path.stat().st_size > before:
+                os.truncate(self.path, before)
+            raise
+
+    def _cut(self) -> None:
+        size = self.path.stat().st_size
+        with self.path.open("rb") as file:
+            file.seek(max(0, size - _TAIL))
+            lines = file.read().splitlines(keepends=True)
+        torn = len(lines.pop()) if lines and not lines[-1].endswith(b"\n") else 0
+        try:
+            json.loads(lines[-1] if lines else b"{}")
+        except ValueError:
+            raise BadStudy(f"{self.path}: its last line is not JSON; expected an Optuna journal") from None
+        if torn:
+            os.truncate(self.path, size - torn)
+            out.print(f"{self.path}: {torn} bytes of a torn line cut off; the event was not recorded", markup=False)

@@ -1,0 +1,82 @@
+"""One driver per study: who is refused, who is taken over, and that no clock decides."""
+
+import json
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.errors import BadStudy
+from study import lock
+from study.lock import StudyLock
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "BEAT", 0.05)
+
+
+def held_by(folder: Path, **holder: Any) -> Path:
+    file = folder / "driver.lock"
+    file.write_text(json.dumps({"host": "elsewhere", "boot": "another", "pid": 1, "started": 1, "token": "t"} | holder))
+    return file
+
+
+def test_it_is_held_once_and_given_back(tmp_path: Path) -> None:
+    lost = threading.Event()
+    with StudyLock(tmp_path, lost):
+        with pytest.raises(BadStudy, match=f"process {os.getpid()} on .* carries this study out"):
+            StudyLock(tmp_path, lost).__enter__()
+        assert (tmp_path / "driver.lock").exists()
+    assert list(tmp_path.iterdir()) == []
+    with StudyLock(tmp_path, lost):
+        pass
+    assert not lost.is_set()
+
+
+def test_a_process_that_is_gone_is_taken_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    here = lock._this_process()
+    held_by(tmp_path, boot=here["boot"], host=here["host"], pid=here["pid"], started=(here["started"] or 1) - 1)
+    with StudyLock(tmp_path, threading.Event()):
+        assert f"took over from process {here['pid']} on {here['host']}, which is gone" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_holder_elsewhere_lives_while_it_touches_the_lock(tmp_path: Path) -> None:
+    """Its touches carry any time, since its clock may be wrong, or go backwards."""
+    file = held_by(tmp_path)
+    ended = threading.Event()
+
+    def touch() -> None:
+        moment = 10_000
+        while not ended.wait(0.02):
+            moment -= 1
+            os.utime(file, (moment, moment))
+
+    elsewhere = threading.Thread(target=touch)
+    elsewhere.start()
+    try:
+        with pytest.raises(BadStudy, match="process 1 on elsewhere"):
+            StudyLock(tmp_path, threading.Event()).__enter__()
+    finally:
+        ended.set()
+        elsewhere.join()
+    with StudyLock(tmp_path, threading.Event()):
+        pass
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]"])
+def test_a_lock_cut_short_by_a_crash_is_taken_over(tmp_path: Path, text: str) -> None:
+    (tmp_path / "driver.lock").write_text(text)
+    with StudyLock(tmp_path, threading.Event()):
+        pass
+
+
+def test_who_was_taken_over_is_told_and_leaves_the_new_lock(tmp_path: Path) -> None:
+    lost = threading.Event()
+    with StudyLock(tmp_path, lost):
+        file = held_by(tmp_path)
+        assert lost.wait(5)
+    assert file.exists()
