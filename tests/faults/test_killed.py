@@ -10,7 +10,11 @@ import pytest
 from core.slices.table import SliceTable
 from tests.programs import SPACE, Place, finished_trials, wait_for
 
-LONG = SPACE.replace('"training.epochs" = 2', '"training.epochs" = 10').replace("reduction = 3", "reduction = 1").replace("top = 2", "top = 1")
+LONG = (
+    SPACE.replace('"training.epochs" = 2', '"training.epochs" = 10')
+    .replace("reduction = 3", "reduction = 1")
+    .replace("top = 2", "top = 1")
+)
 
 
 @pytest.fixture

@@ -1,0 +1,90 @@
+"""The contract that every detector signs, over sizes and normalisations of the U-Net."""
+
+import pytest
+import torch
+from safetensors.torch import load, save
+
+from core.detectors import Batch, Segmenter
+from core.losses import Combo
+
+SHAPES = [
+    Segmenter(base=2, depth=depth, norm=norm) for depth in (1, 3) for norm in ("batch", "instance", "group", "none")
+]
+
+
+def _built(shape: Segmenter, seed: int = 0) -> torch.nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return shape.build(Combo())
+
+
+def _images(count: int = 3, height: int = 16, width: int = 24) -> torch.Tensor:
+    return torch.rand(count, 1, height, width, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_an_anomaly_map_has_the_slices_shape_and_is_finite(shape: Segmenter) -> None:
+    found = _built(shape).eval().anomaly_map(_images())
+    assert found.shape == (3, 16, 24)
+    assert found.dtype == torch.float32
+    assert torch.isfinite(found).all()
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_in_evaluation_a_slice_is_scored_alone(shape: Segmenter) -> None:
+    detector, images = _built(shape).eval(), _images()
+    together = detector.anomaly_map(images)
+    for image, expected in zip(images, together, strict=True):
+        torch.testing.assert_close(detector.anomaly_map(image[None])[0], expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("label", [0.0, 1.0])
+def test_every_weight_learns_and_gradients_are_finite(shape: Segmenter, label: float) -> None:
+    detector = _built(shape).train()
+    images = _images()
+    # The output layer begins near zero, so that what lies before it sees a gradient only after its first step.
+    optimiser = torch.optim.Adam(detector.parameters(), lr=1e-2)
+    for _ in range(2):
+        optimiser.zero_grad()
+        loss = detector.training_loss(Batch(images, torch.full((3, 16, 24), label)))
+        assert torch.isfinite(loss)
+        loss.backward()
+        optimiser.step()
+    for name, parameter in detector.named_parameters():
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_a_detector_follows_from_its_seed(shape: Segmenter) -> None:
+    one, same, other = (_built(shape, seed).eval().anomaly_map(_images()) for seed in (0, 0, 1))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_weights_survive_safetensors(shape: Segmenter) -> None:
+    detector, fresh = _built(shape).eval(), _built(shape, seed=1).eval()
+    fresh.load_state_dict(load(save(detector.state_dict())))
+    assert torch.equal(fresh.anomaly_map(_images()), detector.anomaly_map(_images()))
+
+
+def test_training_begins_at_no_outlier_anywhere() -> None:
+    probability = _built(Segmenter(base=4, depth=2)).train().anomaly_map(_images()).sigmoid()
+    assert probability.mean().item() == pytest.approx(0.047, abs=0.02)
+
+
+def test_a_trained_detector_finds_what_it_was_trained_on() -> None:
+    images = _images(8) * 0.3
+    mask = torch.zeros(8, 16, 24)
+    mask[:, 4:9, 6:12] = 1
+    images = images + 0.6 * mask[:, None]
+    detector = _built(Segmenter(base=4, depth=2)).train()
+    optimiser = torch.optim.Adam(detector.parameters(), lr=1e-2)
+    for _ in range(40):
+        optimiser.zero_grad()
+        detector.training_loss(Batch(images, mask)).backward()
+        optimiser.step()
+    found = detector.eval().anomaly_map(images)
+    assert ((found > 0) == (mask > 0)).float().mean() > 0.98
