@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import optuna
@@ -66,6 +67,34 @@ def wait_for(text: str, path: Path, times: int = 1, seconds: float = 200) -> Non
     while not (path.exists() and path.read_text(errors="replace").count(text) >= times):
         assert time.monotonic() < deadline, f"{path} does not hold {text!r} {times} times after {seconds} s"
         time.sleep(0.1)
+
+
+def descendants(ancestor: int) -> dict[int, bytes]:
+    """Command lines of a process and of all that it started, by process number."""
+    parents: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it ended meanwhile
+            parents[int(stat.parent.name)] = int(stat.read_text().rsplit(")", 1)[1].split()[1])
+    found = {ancestor: b""}
+    while more := {pid: b"" for pid, parent in parents.items() if parent in found and pid not in found}:
+        found |= more
+    for pid in found:
+        with suppress(OSError):
+            found[pid] = Path(f"/proc/{pid}/cmdline").read_bytes()
+    return found
+
+
+def listening(ancestor: int) -> set[str]:
+    """Addresses on which a process and its descendants wait for connections, as /proc/net/tcp writes them."""
+    sockets = set()
+    for pid in descendants(ancestor):
+        with suppress(OSError):
+            sockets |= {str(file.readlink()) for file in Path(f"/proc/{pid}/fd").iterdir()}
+    lines = [line.split() for table in ("tcp", "tcp6") for line in Path("/proc/net", table).read_text().splitlines()]
+    return {line[1].split(":")[0] for line in lines if line[3] == "0A" and f"socket:[{line[9]}]" in sockets}
+
+
+LOOPBACK = {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}
 
 
 def finished_trials(journal: Path) -> dict[tuple[str, int], tuple[TrialState, float | None, dict[int, float]]]:

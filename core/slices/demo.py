@@ -11,6 +11,8 @@ from core.slices.table import open_table
 
 DEMO = Preprocessing(side=64, slices=40)
 """Small images, so that a search over them takes minutes on two cores."""
+SEED = 1
+"""Of the demo's subjects. The shipped presets and the demo's space were developed on subjects of other seeds."""
 
 
 def demo_tables(root: Path = Path("runs/phantom"), progress: Told | None = None) -> tuple[Path, Path]:
@@ -25,7 +27,7 @@ def demo_tables(root: Path = Path("runs/phantom"), progress: Told | None = None)
         if progress:
             progress(done, total, "drawn")
 
-    folder = build_phantoms(PhantomSet(), root, progress=built)
+    folder = build_phantoms(PhantomSet(seed=SEED), root, progress=built)
     for part in ("train", "test"):
         if not _is_current(folder / f"{part}.arrow"):
             _ingest_part(folder, part, progress)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.slices.table import SliceTable
-from tests.programs import SPACE, Place, finished_trials, wait_for
+from tests.programs import SPACE, Place, descendants, finished_trials, wait_for
 
 LONG = (
     SPACE.replace('"training.epochs" = 2', '"training.epochs" = 10')
@@ -24,22 +24,7 @@ def place(tmp_path: Path, healthy: SliceTable, lesioned: SliceTable) -> Place:
 
 def _workers(driver: int) -> list[int]:
     """Processes that train: Ray names them after Tune's wrapper of the function that they run."""
-    found = []
-    for command in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if command.read_bytes().startswith(b"ray::ImplicitFunc") and _descends(command.parent, driver):
-                found.append(int(command.parent.name))
-        except OSError:
-            continue  # it ended meanwhile
-    return found
-
-
-def _descends(process: Path, ancestor: int) -> bool:
-    while process.name not in ("0", "1"):
-        if int(process.name) == ancestor:
-            return True
-        process = process.with_name((process / "stat").read_text().rsplit(")", 1)[1].split()[1])
-    return False
+    return [pid for pid, command in descendants(driver).items() if command.startswith(b"ray::ImplicitFunc")]
 
 
 def test_workers_the_driver_and_the_journals_last_line(place: Place) -> None:

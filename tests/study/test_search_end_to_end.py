@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.slices.table import SliceTable
-from tests.programs import SPACE, Place, wait_for
+from tests.programs import LOOPBACK, SPACE, Place, listening, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +18,8 @@ def place(tmp_path_factory: pytest.TempPathFactory, healthy: SliceTable, lesione
 def test_an_interrupted_study_goes_on_to_a_verdict(place: Place) -> None:
     begun = place.begin(place.search("--set", "fixed.training.epochs=12"))
     wait_for("epoch 2", place.root / "runs" / "tiny" / "journal.log")
+    assert listening(begun.pid)
+    assert listening(begun.pid) <= LOOPBACK
     begun.send_signal(signal.SIGTERM)
     said, _ = begun.communicate(timeout=100)
     assert begun.returncode == 130, said
