@@ -18,14 +18,13 @@ def results_table(result: dict[str, Any], from_score: str) -> Table:
     columns = {
         "pixel AP": "pixel.average_precision",
         "pixel AUROC": "pixel.auroc",
-        "sample AUROC, mean": "sample.mean.auroc",
     }
-    if from_score != "mean":
-        columns[f"sample AUROC, {from_score}"] = f"sample.{from_score}.auroc"
-    columns["at like area"] = f"sample.{from_score}.matched_auroc"
+    for score in dict.fromkeys(("mean", from_score)):
+        columns[f"sample AUROC\n{score}"] = f"sample.{score}.auroc"
+    columns[f"at like area\n{from_score}"] = f"sample.{from_score}.matched_auroc"
     table.add_column("", no_wrap=True)
     for title in columns:
-        table.add_column(title, justify="right", no_wrap=True)
+        table.add_column(title, justify="right")
     entries: Sequence[dict[str, Any]] = result["entries"]
     for entry in entries:
         name = entry["name"] if entry["kind"] == "detector" else f"floor: {entry['name']}"

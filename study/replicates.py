@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 import optuna
+from optuna.trial import FrozenTrial, TrialState
 
 from core.config import Config, from_dict
+from study.ledger import CONFIG
 
 
 @dataclass
@@ -33,13 +35,23 @@ class ReplicateSource:
 
 
 def leaders(study: optuna.Study, top: int) -> dict[int, Config]:
-    """The best full-budget trials by objective, best first; equal configurations count once."""
-    complete = [t for t in study.get_trials(deepcopy=False) if t.state == optuna.trial.TrialState.COMPLETE]
+    """The best trials by objective, best first; equal configurations count once.
+
+    Those at full budget come first. Where early stopping left fewer than `top` of these, the places are filled by the
+    trials that were stopped last, the better first: replication trains them in full, so the comparison stays fair, and
+    a winner always has somebody to beat.
+    """
+    ended = [t for t in study.get_trials(deepcopy=False) if t.state in (TrialState.COMPLETE, TrialState.PRUNED)]
     found: dict[int, Config] = {}
-    for trial in sorted(complete, key=lambda t: (-(t.value or 0.0), t.number)):
-        config = from_dict(trial.user_attrs["config"])
+    for trial in sorted(ended, key=_rank):
+        config = from_dict(trial.user_attrs[CONFIG])
         if config not in found.values():
             found[trial.number] = config
         if len(found) == top:
             break
     return found
+
+
+def _rank(trial: FrozenTrial) -> tuple[bool, int, float, int]:
+    last = max(trial.intermediate_values, default=0)
+    return trial.state != TrialState.COMPLETE, -last, -(trial.value or 0.0), trial.number

@@ -46,7 +46,7 @@ class Run:
 
         configs = leaders(trials, plan.top)
         if not configs:
-            raise BadStudy(f"{self.folder.root}: no trial reached its full budget; trials.parquet says why each ended")
+            raise BadStudy(f"{self.folder.root}: no trial was scored; trials.parquet says why each ended")
         replicates = open_study(self.folder.journal, REPLICATES)
         source = ReplicateSource(configs, plan.replicate_seeds())
         self._carry_out(REPLICATES, Ledger(replicates, source, epochs, plan.seed), base)

@@ -36,8 +36,9 @@ def _points(info: ReplicatesInfo, objective: str) -> Html:
     waiting = f" {count(info.unfinished, 'replicate')} still to come." if info.unfinished else ""
     return join(
         paragraphs(
-            "The best full-budget trials of the search, trained again under seeds that no search has seen: the best of "
-            "many trials looks better than it is, and this is what remains of it. The interval is Student's, for the "
+            "The best trials of the search, those at full budget first, trained again in full under seeds that no "
+            "search has seen: the best of many trials looks better than it is, and this is what remains of it. The "
+            "interval is Student's, for the "
             f"mean over seeds.{waiting}"
         ),
         table(head, rows, caption="Objective at full budget", words=2, marked=(0,)),

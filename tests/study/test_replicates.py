@@ -1,0 +1,55 @@
+"""Which trials are replicated, and that every pair of trial and seed is handed out once."""
+
+import optuna
+from optuna.trial import TrialState
+
+from core.config import Config, override, to_dict
+from study.ledger import CONFIG
+from study.replicates import ReplicateSource, leaders
+
+FULL, CUT, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
+
+
+def _study(ends: list[tuple[TrialState, int, float, float]]) -> optuna.Study:
+    """Trials by state, last epoch, value and alpha."""
+    study = optuna.create_study(direction="maximize")
+    for state, epochs, value, alpha in ends:
+        trial = study.ask()
+        trial.set_user_attr(CONFIG, to_dict(override(Config(), {"loss.alpha": alpha})))
+        for epoch in range(1, epochs + 1):
+            trial.report(value, epoch)
+        study.tell(trial, value if state == FULL else None, state=state)
+    return study
+
+
+def test_full_budget_leads_whatever_stopped_trials_reached() -> None:
+    study = _study([(FULL, 9, 0.2, 0.1), (CUT, 3, 0.9, 0.2), (FULL, 9, 0.4, 0.3), (FAIL, 1, 0.95, 0.4)])
+    assert list(leaders(study, 2)) == [2, 0]
+
+
+def test_places_left_open_go_to_those_stopped_last() -> None:
+    study = _study([(CUT, 1, 0.9, 0.1), (FULL, 9, 0.2, 0.2), (CUT, 3, 0.5, 0.3), (CUT, 3, 0.6, 0.4), (FAIL, 0, 0, 0.5)])
+    assert list(leaders(study, 3)) == [1, 3, 2]
+    assert list(leaders(study, 9)) == [1, 3, 2, 0]
+
+
+def test_equal_configurations_count_once() -> None:
+    study = _study([(FULL, 9, 0.2, 0.1), (FULL, 9, 0.4, 0.1), (FULL, 9, 0.3, 0.2)])
+    found = leaders(study, 3)
+    assert list(found) == [1, 2]
+    assert [config.loss.alpha for config in found.values()] == [0.1, 0.2]
+
+
+def test_a_study_without_scores_has_no_leaders() -> None:
+    assert leaders(_study([(FAIL, 0, 0, 0.1)]), 2) == {}
+
+
+def test_every_pair_is_handed_out_once() -> None:
+    configs = leaders(_study([(FULL, 9, 0.2, 0.1), (FULL, 9, 0.4, 0.3)]), 2)
+    source = ReplicateSource(configs, [1000, 1001, 1002])
+    study = optuna.create_study(direction="maximize")
+    source.prepare(study)
+    source.prepare(study)  # a restart enqueues nothing twice
+    handed = [source.assign(study.ask()) for _ in range(source.total)]
+    assert [seed for _, seed in handed] == [1000, 1000, 1001, 1001, 1002, 1002]
+    assert [config.loss.alpha for config, _ in handed] == [0.3, 0.1] * 3
