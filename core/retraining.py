@@ -1,5 +1,6 @@
 """From best.json to a detector for use: the winner and its controls trained under every seed, then tested once."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -89,7 +90,7 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
     rows = np.flatnonzero(~np.isin(table.subject, probe.subjects))
     seeds: list[int] = best.data["seeds"]
     jobs = [
-        Job(name, config, seed, table, rows, str(chosen), target / "checkpoints" / f"{name}-{seed}")
+        Job(name, config, seed, table, rows, str(chosen), target / "checkpoints" / f"{_digest(config)}-{seed}")
         for name, config in best.configs.items()
         for seed in seeds
     ]
@@ -119,6 +120,7 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
     result: dict[str, Any] = {
         "format": FORMAT,
         "study": best.data["study"],
+        "best": _digest(best.data),
         "seeds": seeds,
         "shipped": {"seed": seeds[shipped], "rule": "highest objective on the probe", "objectives": objectives},
         "provenance": provenance(chosen) | {"bf16": bf16},
@@ -129,7 +131,9 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
     if best.data["tables"]["test"]:
         test = best.table("test")
         require_disjoint(train=tuple(np.unique(table.subject[rows])), probe=probe.subjects, test=test.subjects)
-        say(f"opening the test table once: {len(test)} slices of {len(test.subjects)} subjects")
+        opened = _opened_before(target / "evaluation.json", test) + 1
+        often = "once" if opened == 1 else f"again, {opened} times now, so its figures are no longer of unseen data"
+        say(f"opening the test table {often}: {len(test)} slices of {len(test.subjects)} subjects")
         on_test = {
             name: [evaluate(scorer_of(each, bf16=bf16), test, device=chosen) for each in found]
             for name, found in detectors.items()
@@ -144,7 +148,7 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
             detector_entry(name, to_dict(best.configs[name]), seeds, runs, on_probe[name])
             for name, runs in on_test.items()
         ] + [floor_entry(name, run, winner.score) for name, run in floors.items()]
-        result["test"] = _describe(test, best)
+        result["test"] = _describe(test, best) | {"opened": opened}
         result["entries"] = entries
         result["differences"] = against
         result["floor_verdict"] = verdict_on_floor(entries, against)
@@ -155,9 +159,18 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
 
 
 def is_current(best: Best) -> bool:
-    """Whether retrained/ already belongs to this best.json: written after it, and complete."""
-    evaluation = best.folder / "retrained" / "evaluation.json"
-    return evaluation.exists() and evaluation.stat().st_mtime >= (best.folder / "best.json").stat().st_mtime
+    """Whether retrained/ already belongs to this best.json, and is complete."""
+    try:
+        evaluation = json.loads((best.folder / "retrained" / "evaluation.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return False
+    return bool(evaluation.get("best") == _digest(best.data))
+
+
+def _digest(value: Config | dict[str, Any]) -> str:
+    """Of a configuration, without the slice score, which has no part in training; or of plain data."""
+    plain = to_dict(value) | {"score": None} if isinstance(value, Config) else value
+    return hashlib.blake2b(json.dumps(plain, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
 def _describe(test: SliceTable, best: Best) -> dict[str, Any]:
@@ -168,6 +181,15 @@ def _describe(test: SliceTable, best: Best) -> dict[str, Any]:
         "anomalous_slices": int((~test.normal).sum()),
         "source": test.metadata.source,
     }
+
+
+def _opened_before(evaluation: Path, test: SliceTable) -> int:
+    """How often this study has tested on this table already, as after a search that was extended."""
+    try:
+        before = json.loads(evaluation.read_text(encoding="utf-8"))["test"] or {}
+        return int(before.get("opened", 1)) if before.get("digest") == test.digest else 0
+    except (FileNotFoundError, ValueError, KeyError):
+        return 0
 
 
 def _age(folder: Path) -> float:

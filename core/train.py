@@ -7,6 +7,7 @@ Examples:
 """
 
 import json
+import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -66,6 +67,8 @@ def _best(study: str | None, again: bool, device: str) -> None:
     if is_current(found) and not again:
         out.print(f"{target} is up to date; --again trains it anew", markup=False)
     else:
+        if again:
+            shutil.rmtree(target / "checkpoints", ignore_errors=True)
         retrain(found, device=device, say=lambda text: out.print(text, markup=False))
     result = json.loads((target / "evaluation.json").read_text(encoding="utf-8"))
     if result["test"]:

@@ -112,7 +112,7 @@ class StudyFolder:
         if kept.digest() != definition.digest():
             raise BadStudy(
                 f"{self.root}: this study was begun with other settings ({'; '.join(_changes(kept, definition))}); "
-                f"give another --study name, or the same settings to go on"
+                f"give the same settings to go on, another --study name, or --fork NAME to begin from its best trials"
             )
         return False
 

@@ -8,12 +8,24 @@ import os
 from pathlib import Path
 from typing import Any
 
+import optuna
+from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from core.console import out
 from core.errors import BadStudy
 
 _TAIL = 1 << 20  # far longer than any line
+
+
+def recorded(path: Path, name: str) -> optuna.Study | None:
+    """A study of a journal, for reading while another process may write to it; None where there is none."""
+    if not path.is_file():
+        return None
+    try:
+        return optuna.load_study(study_name=name, storage=JournalStorage(JournalFileBackend(str(path))))
+    except KeyError:
+        return None
 
 
 class Journal(JournalFileBackend):

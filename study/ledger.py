@@ -6,7 +6,7 @@ storage, so its decisions do not depend on which process makes them.
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,6 +28,7 @@ NODE = "node"
 SECONDS = "seconds"
 CPUS = "cpus"
 GPUS = "gpus"
+FORKED = "forked"  # number of the trial in the study that this one was forked from
 PAPER = "paper"  # set on the trial that is the preset's own choice
 _UNFINISHED = (TrialState.RUNNING, TrialState.WAITING)
 
@@ -60,20 +61,28 @@ class Source(Protocol):
 
 @dataclass
 class SearchSource:
-    """Trials suggested by Optuna over a space, all under one seed so that they differ by their settings alone."""
+    """Trials suggested by Optuna over a space, all under one seed so that they differ by their settings alone.
+
+    total: trials in all. forked: trials of another study that are tried again first.
+    """
 
     space: Space
-
-    @property
-    def total(self) -> int:
-        """Trials in the plan."""
-        return self.space.study.trials
+    total: int
+    forked: Sequence[FrozenTrial] = ()
 
     def prepare(self, study: optuna.Study) -> None:
-        """The preset's own choice is the first trial, where the space holds it: a winner must beat it."""
+        """The preset's own choice is the first trial, where the space holds it: a winner must beat it.
+
+        After it come the trials that the study was forked from, as far as this space holds their values.
+        """
+        if study.get_trials(deepcopy=False):
+            return
         values = self.space.values_of(self.space.base())
-        if values is not None and not study.get_trials(deepcopy=False):
+        if values is not None:
             study.enqueue_trial(values, user_attrs={PAPER: True})
+        for trial in self.forked:
+            held = {name: value for name, value in trial.params.items() if self.space.holds(name, value)}
+            study.enqueue_trial(held, user_attrs={FORKED: trial.number}, skip_if_exists=True)
 
     def assign(self, trial: optuna.Trial) -> tuple[Config, int]:
         """Suggest values and build the configuration."""
@@ -106,7 +115,12 @@ class Ledger:
 
     def remaining(self) -> int:
         """Assignments not finished yet."""
-        return self.source.total - sum(trial.state.is_finished() for trial in self.trials())
+        return self.total - sum(trial.state.is_finished() for trial in self.trials())
+
+    @property
+    def total(self) -> int:
+        """Assignments in all: those of the source, and any that an earlier and larger plan has handed out."""
+        return max(self.source.total, len(self.trials()))
 
     def assignments(self) -> Iterator[Assignment]:
         """Unfinished trials first, then new ones until the plan is full."""
@@ -120,7 +134,7 @@ class Ledger:
                 yield Assignment(number, trial.user_attrs[CONFIG], trial.user_attrs[SEED])
             else:  # killed between asking and building: its parameters are incomplete
                 self.fail(number, "interrupted before it began")
-        while self._asked() < self.source.total:
+        while self._asked() < self.total:
             self._reseed()
             asked = self.study.ask()
             try:
@@ -163,9 +177,11 @@ class Ledger:
         return self.trials()[number].state
 
     def note(self, number: int, **attributes: Any) -> None:
-        """Attach plain data to a trial."""
+        """Attach plain data to a trial; what it has already is not written again."""
+        have = self.trials()[number].user_attrs
         for name, value in attributes.items():
-            self._live(number).set_user_attr(name, value)
+            if name not in have or have[name] != value:
+                self._live(number).set_user_attr(name, value)
 
     def _asked(self) -> int:
         return sum(trial.state != TrialState.WAITING for trial in self.trials())

@@ -10,12 +10,11 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from core.errors import BadStudy, StudyError
 from study.folder import OBJECTIVE, OBJECTIVE_TEXT, Definition, StudyFolder
+from study.journal import recorded
 from study.ledger import CONFIG, CPUS, EPOCHS, GPUS, NODE, PAPER, REASON, SEED
 from study.space import Space, with_settings
 
@@ -183,13 +182,8 @@ def _space(definition: Definition) -> Space | None:
 
 
 def _journal(folder: StudyFolder, phase: str) -> tuple[TrialRecord, ...]:
-    if not folder.journal.is_file():
-        return ()
-    storage = JournalStorage(JournalFileBackend(str(folder.journal)))
-    try:
-        return records_of(optuna.load_study(study_name=phase, storage=storage))
-    except KeyError:
-        return ()
+    study = recorded(folder.journal, phase)
+    return records_of(study) if study else ()
 
 
 def _json(path: Any) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 """Replication: the best configurations again, at full budget, under fresh seeds that no search has seen."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import optuna
@@ -8,48 +9,51 @@ from optuna.trial import FrozenTrial, TrialState
 from core.config import Config, from_dict
 from study.ledger import CONFIG
 
+_LARGE = 2**53  # Optuna wants a range; the pairs are enqueued, never drawn
+
 
 @dataclass
 class ReplicateSource:
-    """Every (trial, seed) pair once: a Source of assignments for a ledger."""
+    """Every (trial, seed) pair once: a Source of assignments for a ledger.
 
-    configs: dict[int, Config]
-    seeds: list[int]
+    search: where the trials' configurations stand. trials: those to replicate. When a search is extended these change;
+    pairs that were handed out for earlier ones are finished all the same.
+    """
+
+    search: optuna.Study
+    trials: Sequence[int]
+    seeds: Sequence[int]
 
     @property
     def total(self) -> int:
         """Pairs."""
-        return len(self.configs) * len(self.seeds)
+        return len(self.trials) * len(self.seeds)
 
     def prepare(self, study: optuna.Study) -> None:
         """Enqueue the pairs, seed by seed, so that an early stop leaves complete comparisons."""
         for seed in self.seeds:
-            for number in self.configs:
+            for number in self.trials:
                 study.enqueue_trial({"trial": number, "seed": seed}, skip_if_exists=True)
 
     def assign(self, trial: optuna.Trial) -> tuple[Config, int]:
         """Read the enqueued pair."""
-        number = trial.suggest_categorical("trial", list(self.configs))
-        seed = trial.suggest_categorical("seed", self.seeds)
-        return self.configs[number], seed
+        number, seed = trial.suggest_int("trial", 0, _LARGE), trial.suggest_int("seed", 0, _LARGE)
+        return from_dict(self.search.get_trials(deepcopy=False)[number].user_attrs[CONFIG]), seed
 
 
-def leaders(study: optuna.Study, top: int) -> dict[int, Config]:
-    """The best trials by objective, best first; equal configurations count once.
+def leaders(study: optuna.Study, top: int) -> list[int]:
+    """Numbers of the best trials by objective, best first; equal configurations count once.
 
     Those at full budget come first. Where early stopping left fewer than `top` of these, the places are filled by the
     trials that were stopped last, the better first: replication trains them in full, so the comparison stays fair, and
     a winner always has somebody to beat.
     """
     ended = [t for t in study.get_trials(deepcopy=False) if t.state in (TrialState.COMPLETE, TrialState.PRUNED)]
-    found: dict[int, Config] = {}
+    found: list[FrozenTrial] = []
     for trial in sorted(ended, key=_rank):
-        config = from_dict(trial.user_attrs[CONFIG])
-        if config not in found.values():
-            found[trial.number] = config
-        if len(found) == top:
-            break
-    return found
+        if not any(trial.user_attrs[CONFIG] == other.user_attrs[CONFIG] for other in found):
+            found.append(trial)
+    return [trial.number for trial in found[:top]]
 
 
 def _rank(trial: FrozenTrial) -> tuple[bool, int, float, int]:

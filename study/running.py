@@ -1,9 +1,12 @@
 """A study from beginning to verdict: search, replication, selection. Calling it again goes on where it stopped."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from core.config import Config, differences, to_dict
+from optuna.trial import FrozenTrial
+
+from core.config import Config, differences, from_dict, to_dict
 from core.console import out
 from core.durable import write_json
 from core.errors import BadStudy
@@ -11,7 +14,8 @@ from core.slices.split import require_disjoint
 from study.cluster import Cluster
 from study.execution import execute
 from study.folder import OBJECTIVE, OBJECTIVE_TEXT, Definition, StudyFolder, subjects_by_role
-from study.ledger import Ledger, SearchSource, asha, open_study
+from study.journal import recorded
+from study.ledger import CONFIG, Ledger, SearchSource, asha, open_study
 from study.progress import Progress
 from study.replicates import ReplicateSource, leaders
 from study.selection import Verdict, candidates, decide, plain
@@ -22,14 +26,26 @@ BEST_FORMAT = 1
 REPLICATES = "replicates"
 
 
+def best_trials(folder: StudyFolder, top: int) -> list[FrozenTrial]:
+    """The best trials of another study, to begin a new one with. Raises BadStudy when it has none."""
+    folder.definition()
+    study = recorded(folder.journal, "search")
+    numbers = leaders(study, top) if study else []
+    if study is None or not numbers:
+        raise BadStudy(f"{folder.root}: no trial of it was scored, so there is nothing to fork from")
+    return [study.get_trials(deepcopy=False)[number] for number in numbers]
+
+
 @dataclass
 class Run:
-    """One call of a study."""
+    """One call of a study. trials: in all, None as the space says. forked: trials of another study to begin with."""
 
     folder: StudyFolder
     definition: Definition
     space: Space
     cluster: Cluster
+    trials: int | None = None
+    forked: Sequence[FrozenTrial] = ()
 
     def search(self) -> Verdict | None:
         """Search, replicate, decide, and write best.json and trials.parquet. None when it was interrupted."""
@@ -39,17 +55,18 @@ class Run:
         epochs = base.training.epochs
 
         trials = open_study(self.folder.journal, "search", asha(plan.grace, plan.reduction))
-        self._carry_out("search", Ledger(trials, SearchSource(self.space), epochs, plan.seed), base)
+        source = SearchSource(self.space, self.trials or plan.trials, self.forked)
+        self._carry_out("search", Ledger(trials, source, epochs, plan.seed), base)
         write_trials(trials, self.folder.trials)
         if self.cluster.interrupted.is_set():
             return None
 
-        configs = leaders(trials, plan.top)
-        if not configs:
+        best = leaders(trials, plan.top)
+        if not best:
             raise BadStudy(f"{self.folder.root}: no trial was scored; trials.parquet says why each ended")
         replicates = open_study(self.folder.journal, REPLICATES)
-        source = ReplicateSource(configs, plan.replicate_seeds())
-        self._carry_out(REPLICATES, Ledger(replicates, source, epochs, plan.seed), base)
+        pairs = ReplicateSource(trials, best, plan.replicate_seeds())
+        self._carry_out(REPLICATES, Ledger(replicates, pairs, epochs, plan.seed), base)
         if self.cluster.interrupted.is_set():
             return None
 
@@ -57,6 +74,8 @@ class Run:
         if not ranked:
             raise BadStudy(f"{self.folder.root}: no configuration finished under every replicate seed")
         verdict = decide(ranked)
+        ended = trials.get_trials(deepcopy=False)
+        configs = {one.trial: from_dict(ended[one.trial].user_attrs[CONFIG]) for one in ranked}
         write_json(self.folder.best, self._best(verdict, configs))
         return verdict
 
@@ -64,7 +83,7 @@ class Run:
         out.print(f"{phase}: {ledger.summary()}", markup=False)
         if ledger.remaining() <= 0:
             return
-        done = ledger.source.total - ledger.remaining()
+        done = ledger.total - ledger.remaining()
         execute(
             ledger,
             train=self.definition.train,
@@ -72,7 +91,7 @@ class Run:
             folder=self.folder.root / phase,
             attempts=self.folder.root / "attempts",
             slots=self.cluster.slots,
-            progress=Progress(phase, ledger.source.total, done, ledger.epochs, to_dict(base)),
+            progress=Progress(phase, ledger.total, done, ledger.epochs, to_dict(base)),
             interrupted=self.cluster.interrupted,
         )
 

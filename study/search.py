@@ -20,7 +20,7 @@ from core.slices.table import open_table
 from study.cluster import Cluster
 from study.folder import RUNS, Definition, StudyFolder, TableReference
 from study.lock import StudyLock
-from study.running import Run
+from study.running import Run, best_trials
 from study.space import load_space, with_settings
 
 
@@ -30,6 +30,12 @@ def main(
     probe: Annotated[Path | None, typer.Option(help="Probe table. Default: built from the training table.")] = None,
     test: Annotated[Path | None, typer.Option(help="Test table, opened only after selection.")] = None,
     study: Annotated[str | None, typer.Option(help="Name of the study. Default: the space's.")] = None,
+    fork: Annotated[
+        str | None, typer.Option(help="Begin a new study of this name, from the best trials of --study.")
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Trials in all. More than before extends a study, finished or not.")
+    ] = None,
     runs: Annotated[Path, typer.Option(help="Folder of all studies; shared by all nodes.")] = RUNS,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="fixed.PATH=VALUE or study.FIELD=VALUE, may be repeated.")
@@ -48,7 +54,9 @@ def main(
         train, test = demo_tables()
         out.print(f"no --train given: using the demo's brains, {train.parent}", markup=False)
     table = open_table(train, verify=True)
-    folder = StudyFolder(runs / (study or name))
+    origin = StudyFolder(runs / (study or name))
+    folder = StudyFolder(runs / fork) if fork else origin
+    forked = best_trials(origin, loaded.study.top) if fork else ()
     if probe is None:
         probe = folder.root / "probe.arrow"
         if not probe.exists():
@@ -63,7 +71,10 @@ def main(
     with Cluster(cpus, gpus) as cluster, StudyLock(folder.root, cluster.interrupted):
         new = folder.define(definition)
         out.print(f"study {folder.name} in {folder.root}: {'begins' if new else 'goes on'}", markup=False)
-        verdict = Run(folder, folder.definition(), loaded, cluster).search()
+        if new and fork:
+            numbers = ", ".join(str(trial.number) for trial in forked)
+            out.print(f"forked from {origin.root}: its trials {numbers} are tried again first", markup=False)
+        verdict = Run(folder, folder.definition(), loaded, cluster, trials, forked).search()
     if verdict is None:
         out.print("stopped; the same command goes on from here", markup=False)
         raise typer.Exit(130)

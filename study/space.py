@@ -129,6 +129,10 @@ class Space:
                 values[name] = parameter.suggest(trial, name)
         return values
 
+    def holds(self, name: str, value: Any) -> bool:
+        """Whether this space could give a parameter this value."""
+        return name in self.space and self.space[name].holds(value)
+
     def configure(self, values: dict[str, Any]) -> Config:
         """The configuration with these values. Raises BadConfig."""
         return override(self.base(), values, "space")

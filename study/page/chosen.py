@@ -48,12 +48,13 @@ def _procedure(record: StudyRecord) -> Html:
         if controls
         else "Beside the winner stands the floor, which needs no training."
     )
+    tried = max(plan.trials, len(record.trials))  # more than planned where the study was extended
     return tag(
         "ol",
         *(
             tag("li", words)
             for words in (
-                f"{count(plan.trials, 'configuration')} are tried over {count(len(record.space.space), 'setting')}, "
+                f"{count(tried, 'configuration')} are tried over {count(len(record.space.space), 'setting')}, "
                 f"suggested by TPE, each trained for up to {count(record.epochs, 'epoch')} under seed {plan.seed}. "
                 f"{first} {stop}",
                 f"Every trial is scored by {record.objective_text}. The probe is made of healthy subjects "

@@ -35,12 +35,14 @@ def _about(record: StudyRecord, info: DetectorsInfo) -> Html:
     evaluation = record.evaluation or {}
     test, verdict = evaluation["test"], evaluation.get("floor_verdict")
     share = test["anomalous_slices"] / max(test["slices"], 1)
+    opened = test.get("opened", 1)
+    often = "opened once, after the choice was made" if opened == 1 else f"opened {opened} times"
     return join(
         tag("p", verdict["sentence"], class_="sentence") if verdict else "",
         tag("p", beside_controls(info), class_="sentence"),
         paragraphs(
-            f"{count(test['slices'], 'slice')} of {count(len(test['subjects']), 'subject')}, opened once, after the "
-            f"choice was made. {test['anomalous_slices']} slices ({share:.0%}) hold a lesion; "
+            f"{count(test['slices'], 'slice')} of {count(len(test['subjects']), 'subject')}, {often}. "
+            f"{test['anomalous_slices']} slices ({share:.0%}) hold a lesion; "
             f"{info.prevalence:.2%} of all pixels are anomalous, which is the pixel AP of guessing.",
             f"Detectors were trained under {count(len(evaluation['seeds']), 'seed')}. Brackets are 95 % intervals over "
             "subjects and seeds. The floor is what needs no training: intensity is the slice itself, deviation its "

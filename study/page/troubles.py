@@ -90,6 +90,11 @@ def _thin(record: StudyRecord) -> list[str]:
     test = (record.evaluation or {}).get("test")
     if test and len(test["subjects"]) < FEW_SUBJECTS:
         found.append(f"The test table has {len(test['subjects'])} subjects: its intervals are rough.")
+    if test and test.get("opened", 1) > 1:
+        found.append(
+            f"The test table was opened {test['opened']} times, for winners of a search that went on after the first: "
+            "if anybody acted on what it showed, its figures no longer come from unseen data."
+        )
     if test and test["anomalous_slices"] == 0:
         found.append("No test slice holds a lesion: nothing about finding them can be said.")
     for trial in record.trials:

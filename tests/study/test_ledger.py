@@ -1,12 +1,13 @@
 """The ledger with tabulated learning curves and no Ray: truthful states, and restarts that change nothing."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from study.ledger import Ledger, SearchSource, asha, open_study
 from study.space import Space, parse_space
@@ -39,14 +40,14 @@ def _space() -> Space:
     return parse_space(SPACE, "test.toml")
 
 
-def _open(journal: Path) -> tuple[optuna.Study, Ledger]:
+def _open(journal: Path, trials: int = 12, forked: Sequence[FrozenTrial] = ()) -> tuple[optuna.Study, Ledger]:
     study = open_study(journal, "search", asha(1, 3))
-    return study, Ledger(study, SearchSource(_space()), EPOCHS, 0)
+    return study, Ledger(study, SearchSource(_space(), trials, forked), EPOCHS, 0)
 
 
-def _run(journal: Path, events: int | None = None) -> optuna.Study:
+def _run(journal: Path, events: int | None = None, trials: int = 12) -> optuna.Study:
     """One process: one trial at a time, killed after so many reports."""
-    study, ledger = _open(journal)
+    study, ledger = _open(journal, trials)
     left = events
     for assignment in ledger.assignments():
         for epoch in range(1, EPOCHS + 1):
@@ -134,3 +135,31 @@ def test_a_restarted_sampler_does_not_repeat_its_draws(tmp_path: Path) -> None:
                 ledger.fail(assignment.number, "not the point here")
                 break
     assert len(set(drawn)) == 4
+
+
+def test_a_finished_study_can_be_extended(tmp_path: Path) -> None:
+    """What it had stays, and it goes on as if it had been planned so large at once."""
+    _run(tmp_path / "short.log", trials=8)
+    study = _run(tmp_path / "short.log", trials=12)
+    assert _story(study) == _story(_run(tmp_path / "long.log", trials=12))
+
+
+def test_an_extension_that_was_cut_goes_on_without_being_asked_again(tmp_path: Path) -> None:
+    _run(tmp_path / "cut.log", trials=4)
+    with pytest.raises(_Killed):
+        _run(tmp_path / "cut.log", 3, trials=12)
+    _, ledger = _open(tmp_path / "cut.log", trials=4)
+    assert "resumed 1" in ledger.summary()
+    study = _run(tmp_path / "cut.log", trials=4)
+    assert all(trial.state.is_finished() for trial in study.trials)
+
+
+def test_a_fork_tries_the_old_studys_best_after_the_presets_own(tmp_path: Path) -> None:
+    old = _run(tmp_path / "old.log").best_trials[0]
+    study, ledger = _open(tmp_path / "new.log", forked=[old])
+    assignments = ledger.assignments()
+    next(assignments)
+    assert next(assignments).config["loss"]["alpha"] == old.params["loss.alpha"]
+    assert study.trials[0].user_attrs["paper"]
+    assert study.trials[1].user_attrs["forked"] == old.number
+    assert study.trials[1].params == old.params

@@ -1,10 +1,12 @@
 """Which trials are replicated, and that every pair of trial and seed is handed out once."""
 
+from pathlib import Path
+
 import optuna
 from optuna.trial import TrialState
 
 from core.config import Config, override, to_dict
-from study.ledger import CONFIG
+from study.ledger import CONFIG, Ledger
 from study.replicates import ReplicateSource, leaders
 
 FULL, CUT, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
@@ -24,32 +26,42 @@ def _study(ends: list[tuple[TrialState, int, float, float]]) -> optuna.Study:
 
 def test_full_budget_leads_whatever_stopped_trials_reached() -> None:
     study = _study([(FULL, 9, 0.2, 0.1), (CUT, 3, 0.9, 0.2), (FULL, 9, 0.4, 0.3), (FAIL, 1, 0.95, 0.4)])
-    assert list(leaders(study, 2)) == [2, 0]
+    assert leaders(study, 2) == [2, 0]
 
 
 def test_places_left_open_go_to_those_stopped_last() -> None:
     study = _study([(CUT, 1, 0.9, 0.1), (FULL, 9, 0.2, 0.2), (CUT, 3, 0.5, 0.3), (CUT, 3, 0.6, 0.4), (FAIL, 0, 0, 0.5)])
-    assert list(leaders(study, 3)) == [1, 3, 2]
-    assert list(leaders(study, 9)) == [1, 3, 2, 0]
+    assert leaders(study, 3) == [1, 3, 2]
+    assert leaders(study, 9) == [1, 3, 2, 0]
 
 
 def test_equal_configurations_count_once() -> None:
     study = _study([(FULL, 9, 0.2, 0.1), (FULL, 9, 0.4, 0.1), (FULL, 9, 0.3, 0.2)])
-    found = leaders(study, 3)
-    assert list(found) == [1, 2]
-    assert [config.loss.alpha for config in found.values()] == [0.1, 0.2]
+    assert leaders(study, 3) == [1, 2]
 
 
 def test_a_study_without_scores_has_no_leaders() -> None:
-    assert leaders(_study([(FAIL, 0, 0, 0.1)]), 2) == {}
+    assert leaders(_study([(FAIL, 0, 0, 0.1)]), 2) == []
 
 
 def test_every_pair_is_handed_out_once() -> None:
-    configs = leaders(_study([(FULL, 9, 0.2, 0.1), (FULL, 9, 0.4, 0.3)]), 2)
-    source = ReplicateSource(configs, [1000, 1001, 1002])
+    search = _study([(FULL, 9, 0.2, 0.1), (FULL, 9, 0.4, 0.3)])
+    source = ReplicateSource(search, leaders(search, 2), [1000, 1001, 1002])
     study = optuna.create_study(direction="maximize")
     source.prepare(study)
     source.prepare(study)  # a restart enqueues nothing twice
     handed = [source.assign(study.ask()) for _ in range(source.total)]
     assert [seed for _, seed in handed] == [1000, 1000, 1001, 1001, 1002, 1002]
     assert [config.loss.alpha for config, _ in handed] == [0.3, 0.1] * 3
+
+
+def test_when_a_search_is_extended_earlier_pairs_are_finished_too(tmp_path: Path) -> None:
+    search = _study([(FULL, 9, 0.2, 0.1), (FULL, 9, 0.4, 0.3), (FULL, 9, 0.6, 0.5)])
+    study = optuna.create_study(direction="maximize")
+    before = Ledger(study, ReplicateSource(search, [1], [1000, 1001]), 9, 0)
+    assert next(before.assignments()).config["loss"]["alpha"] == 0.3
+    after = Ledger(study, ReplicateSource(search, [2], [1000, 1001]), 9, 0)
+    assert after.remaining() == 4
+    assert [(a.config["loss"]["alpha"], a.seed) for a in after.assignments()] == [
+        (0.3, 1000), (0.3, 1001), (0.5, 1000), (0.5, 1001)
+    ]  # fmt: skip

@@ -89,6 +89,39 @@ def test_the_winner_is_retrained_and_tested_once(place: Place) -> None:
     assert "floor: intensity" in scored.stdout
 
 
+def test_a_finished_study_is_extended_and_says_that_it_was_tested_before(place: Place) -> None:
+    folder = place.root / "runs" / "tiny"
+    before = pq.read_table(folder / "trials.parquet").to_pylist()
+    more = place.run(place.search("--set", "fixed.training.epochs=12", "--trials", "6"))
+    assert more.returncode == 0, more.stdout + more.stderr
+    assert "kept 3, resumed 0, failed before 0, to ask 3" in more.stdout
+    after = pq.read_table(folder / "trials.parquet").to_pylist()
+    assert len(after) == 6
+    assert after[:3] == before
+    evaluation = folder / "retrained" / "evaluation.json"
+    (folder / "best.json").write_text(
+        (folder / "best.json").read_text().replace('"clear":', '"extended": true, "clear":')
+    )
+    done = place.run(place.command("core.train", "--best", "tiny"))
+    assert "opening the test table again, 2 times now" in done.stdout
+    assert json.loads(evaluation.read_text())["test"]["opened"] == 2
+
+
+def test_a_fork_begins_with_the_best_of_another_study(place: Place) -> None:
+    refused = place.run(place.search("--trials", "2"))
+    assert refused.returncode == 2
+    assert "--fork NAME" in refused.stderr
+    done = place.run(place.search("--study", "tiny", "--fork", "branch", "--trials", "2"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "are tried again first" in done.stdout
+    old = pq.read_table(place.root / "runs" / "tiny" / "trials.parquet").to_pylist()
+    new = pq.read_table(place.root / "runs" / "branch" / "trials.parquet").to_pylist()
+    assert new[1]["loss.alpha"] in {trial["loss.alpha"] for trial in old}
+    nothing = place.run(place.search("--study", "absent", "--fork", "other"))
+    assert nothing.returncode == 2
+    assert "study.json" in nothing.stderr
+
+
 def test_a_configuration_that_fails_does_not_stop_the_study(place: Place) -> None:
     broken = SPACE.replace('"detector.depth" = 2\n', "").replace(
         "[space]\n", '[space]\n"detector.depth" = { choices = [2, 6] }\n'
