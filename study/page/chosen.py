@@ -30,7 +30,7 @@ def _procedure(record: StudyRecord) -> Html:
     plan = record.space.study
     stop = (
         f"Asynchronous successive halving stops trials from epoch {plan.grace} on and lets one in {plan.reduction} go "
-        f"on from each rung; what it stopped cannot win."
+        f"on from each rung."
         if plan.reduction > 1
         else "No trial is stopped early."
     )
