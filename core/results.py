@@ -6,16 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from core.bootstrap import Quantity, matched_interval, pixel_difference, pixel_interval, sample_interval
 from core.config import ScoreName
 from core.evaluation import Evaluation
-from core.intervals import (
-    Interval,
-    Quantity,
-    matched_interval,
-    pixel_difference,
-    pixel_interval,
-    sample_interval,
-)
+from core.intervals import Interval
 from core.metrics import pooled
 
 PAPER_SCORE: ScoreName = "mean"

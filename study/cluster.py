@@ -4,9 +4,10 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -24,6 +25,7 @@ os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
 os.environ.setdefault("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from core.console import err, out
 from core.errors import BadStudy
@@ -33,11 +35,15 @@ from study.execution import Slots
 class Cluster:
     """The Ray cluster of one run, joined when the first trial needs it: a finished study starts nothing.
 
-    cpus, gpus: of one trial; gpus None is one per trial where there are any. interrupted: set by Ctrl-C and SIGTERM.
+    cpus, gpus: of one trial; gpus None is one per trial where there are any. concurrent: trials at a time at most; None
+    is what fits now, so a cluster that grows should be given it. cache: folder on each node's own disk for copies of
+    the tables. shared: files that every node must see. interrupted: set by Ctrl-C and SIGTERM.
     """
 
-    def __init__(self, cpus: int, gpus: float | None) -> None:
-        self.cpus, self.gpus = cpus, gpus
+    def __init__(
+        self, cpus: int, gpus: float | None, concurrent: int | None, cache: Path | None, shared: Sequence[Path]
+    ) -> None:
+        self.cpus, self.gpus, self.concurrent, self.cache, self.shared = cpus, gpus, concurrent, cache, shared
         self.interrupted = threading.Event()
         self._entered = ExitStack()
 
@@ -49,11 +55,29 @@ class Cluster:
 
     @cached_property
     def slots(self) -> Slots:
-        """How many trials fit at once. Raises BadStudy when none fits."""
+        """What a trial occupies. Raises BadStudy when none fits, or when a node does not see the shared files."""
         self._entered.enter_context(_connected())
         # Ray replaces signal handlers when it starts, so ours come after.
         self._entered.enter_context(_stopping_on_signals(self.interrupted))
-        return _slots(self.cpus, self.gpus)
+        _require_shared(self.shared)
+        return self._fitting()
+
+    def _fitting(self) -> Slots:
+        have = ray.cluster_resources()
+        gpus = self.gpus
+        if gpus is None:
+            gpus = 1.0 if have.get("GPU", 0) > 0 else 0.0
+        if self.concurrent:
+            return Slots(self.cpus, gpus, self.concurrent, self.cache)
+        fits = int(have.get("CPU", 0) // self.cpus)
+        if gpus > 0:
+            fits = min(fits, int(have.get("GPU", 0) / gpus + 1e-9))
+        if fits < 1:
+            raise BadStudy(
+                f"a trial asks for {self.cpus} CPUs and {gpus:g} GPUs; the cluster has {have.get('CPU', 0):g} CPUs and "
+                f"{have.get('GPU', 0):g} GPUs; on a cluster that grows, say --concurrent N"
+            )
+        return Slots(self.cpus, gpus, fits, self.cache)
 
 
 @contextmanager
@@ -75,19 +99,33 @@ def _connected() -> Iterator[None]:
         ray.shutdown()
 
 
-def _slots(cpus: int, gpus: float | None) -> Slots:
-    have = ray.cluster_resources()
-    if gpus is None:
-        gpus = 1.0 if have.get("GPU", 0) > 0 else 0.0
-    fits = int(have.get("CPU", 0) // cpus)
-    if gpus > 0:
-        fits = min(fits, int(have.get("GPU", 0) / gpus + 1e-9))
-    if fits < 1:
-        raise BadStudy(
-            f"a trial asks for {cpus} CPUs and {gpus:g} GPUs; the cluster has {have.get('CPU', 0):g} CPUs and "
-            f"{have.get('GPU', 0):g} GPUs"
-        )
-    return Slots(cpus, gpus, fits)
+def _require_shared(files: Sequence[Path]) -> None:
+    """Ask every node whether it sees these files with the same content's size. Raises BadStudy naming node and file.
+
+    Checkpoints on a node's own disk would be lost with it, and no other node could go on from them.
+    """
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    if len(nodes) < 2:
+        return
+    expected = {str(file.resolve()): file.stat().st_size for file in files}
+    asked = [
+        ray.remote(_sizes)
+        .options(num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False))
+        .remote(list(expected))
+        for node in nodes
+    ]
+    for node, found in zip(nodes, ray.get(asked), strict=True):
+        for path, size in expected.items():
+            if found[path] != size:
+                raise BadStudy(
+                    f"node {node['NodeManagerAddress']} does not see {path}; expected --runs and all tables on a file "
+                    f"system that every node shares"
+                )
+
+
+def _sizes(paths: list[str]) -> dict[str, int | None]:
+    """Sizes of files as this node sees them, None for those that it does not."""
+    return {path: os.stat(path).st_size if os.path.exists(path) else None for path in paths}  # noqa: PTH116, PTH110
 
 
 @contextmanager

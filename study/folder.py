@@ -18,6 +18,11 @@ OBJECTIVE_TEXT = (
 )
 
 
+def default_runs() -> Path:
+    """`runs` here; for a Ray job, whose working folder is a copy that Ray throws away, `runs` in the home folder."""
+    return Path.home() / RUNS if "working_dir_files" in Path.cwd().parts else RUNS
+
+
 @dataclass(frozen=True)
 class TableReference:
     """A slice table by place and content; the content decides."""

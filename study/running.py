@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial
 from core.config import Config, differences, from_dict, to_dict
 from core.console import out
 from core.durable import write_json
-from core.errors import BadStudy
+from core.errors import BadStorage, BadStudy
 from core.slices.split import require_disjoint
 from study.cluster import Cluster
 from study.execution import execute
@@ -48,7 +48,21 @@ class Run:
     forked: Sequence[FrozenTrial] = ()
 
     def search(self) -> Verdict | None:
-        """Search, replicate, decide, and write best.json and trials.parquet. None when it was interrupted."""
+        """Search, replicate, decide, and write best.json and trials.parquet. None when it was interrupted.
+
+        Raises BadStorage when the study's folder cannot be written to.
+        """
+        try:
+            return self._search()
+        except (OSError, BadStorage) as error:
+            storage = error if isinstance(error, BadStorage) else BadStorage.of(error)
+            if storage is None:
+                raise
+            raise BadStorage(
+                f"{storage}; finished trials are kept, and the same command goes on when this is mended"
+            ) from None
+
+    def _search(self) -> Verdict | None:
         self._audit()
         plan = self.space.study
         base = self.space.base()

@@ -18,7 +18,7 @@ from core.probes import build_probe
 from core.slices.demo import demo_tables
 from core.slices.table import open_table
 from study.cluster import Cluster
-from study.folder import RUNS, Definition, StudyFolder, TableReference
+from study.folder import Definition, StudyFolder, TableReference, default_runs
 from study.lock import StudyLock
 from study.running import Run, best_trials
 from study.space import load_space, with_settings
@@ -36,7 +36,9 @@ def main(
     trials: Annotated[
         int | None, typer.Option(min=1, help="Trials in all. More than before extends a study, finished or not.")
     ] = None,
-    runs: Annotated[Path, typer.Option(help="Folder of all studies; shared by all nodes.")] = RUNS,
+    runs: Annotated[
+        Path | None, typer.Option(help="Folder of all studies, seen by all nodes. Default: runs; in a Ray job ~/runs.")
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="fixed.PATH=VALUE or study.FIELD=VALUE, may be repeated.")
     ] = None,
@@ -44,14 +46,21 @@ def main(
     gpus: Annotated[
         float | None, typer.Option("--gpus-per-trial", min=0, help="GPUs of one trial. Default: 1 where there are any.")
     ] = None,
+    concurrent: Annotated[
+        int | None, typer.Option(min=1, help="Trials at a time at most. Default: what fits now.")
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder on each node's own disk to copy tables to. Default: none is copied.")
+    ] = None,
 ) -> None:
     """Search, replicate, decide. Ctrl-C stops cleanly; the same command goes on."""
+    runs = runs or default_runs()
     name, _, text = load_space(space)
     loaded, text = with_settings(text, dict(parse_setting(item) for item in settings or []), name)
     if train is None:
         if test is not None or probe is not None:
             raise BadConfig("--test and --probe: expected together with --train")
-        train, test = demo_tables()
+        train, test = demo_tables(runs / "phantom")
         out.print(f"no --train given: using the demo's brains, {train.parent}", markup=False)
     table = open_table(train, verify=True)
     origin = StudyFolder(runs / (study or name))
@@ -68,7 +77,8 @@ def main(
         probe=TableReference.to(open_table(probe, verify=True)),
         test=TableReference.to(open_table(test)) if test else None,
     )
-    with Cluster(cpus, gpus) as cluster, StudyLock(folder.root, cluster.interrupted):
+    shared = [folder.definition_file, *(Path(table.path) for table in (definition.train, definition.probe))]
+    with Cluster(cpus, gpus, concurrent, cache, shared) as cluster, StudyLock(folder.root, cluster.interrupted):
         new = folder.define(definition)
         out.print(f"study {folder.name} in {folder.root}: {'begins' if new else 'goes on'}", markup=False)
         if new and fork:

@@ -16,6 +16,7 @@ from core.config import from_dict
 from core.errors import BadStorage, StudyError
 from core.evaluation import evaluate, objective, scorer_of
 from core.probes import held_out_families
+from core.slices.cache import open_cached
 from core.slices.table import SliceTable, open_table
 from core.training import choose_device, train, uses_bf16
 
@@ -25,7 +26,8 @@ HALTED = "halted"
 
 
 def run_trial(task: dict[str, Any]) -> None:
-    """Train and report. task: assignment, folder, and the tables' paths and digests, as plain data.
+    """Train and report. task: assignment, folder, the tables' paths and digests, and the node's cache of
+    them or None, as plain data.
 
     A training that cannot succeed (a loss that is not finite, memory, an error in its code) reports its reason once
     and ends: trying again would end the same. Storage that refuses its checkpoint is no fault of the configuration: it
@@ -55,7 +57,7 @@ def epochs(task: dict[str, Any]) -> Any:
     if device.type == "cuda" and task["gpu"] < 1:
         # Ray's fraction of a GPU is only admission control; this makes it a limit.
         torch.cuda.set_per_process_memory_fraction(task["gpu"])
-    table, probe = _open(*task["train"]), _open(*task["probe"])
+    table, probe = (_open(*task[role], task["cache"]) for role in ("train", "probe"))
     rows = np.flatnonzero(~np.isin(table.subject, probe.subjects))
     families = held_out_families(probe)
     bf16 = uses_bf16(config.training, device)
@@ -86,5 +88,5 @@ def epochs(task: dict[str, Any]) -> Any:
 
 
 @cache
-def _open(path: str, digest: str) -> SliceTable:
-    return open_table(Path(path), digest=digest)
+def _open(path: str, digest: str, copies: str | None) -> SliceTable:
+    return open_cached(Path(path), digest, Path(copies)) if copies else open_table(Path(path), digest=digest)

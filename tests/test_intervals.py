@@ -7,16 +7,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from core import intervals
-from core.intervals import (
-    Quantity,
-    matched_interval,
-    mean_interval,
-    paired_difference,
-    pixel_difference,
-    pixel_interval,
-    sample_interval,
-)
+from core import bootstrap
+from core.bootstrap import Quantity, matched_interval, pixel_difference, pixel_interval, sample_interval
+from core.intervals import mean_interval, paired_difference
 from core.metrics import ScoreHistogram, matched_auroc, pooled, rank
 
 Scores = tuple[NDArray[np.float32], NDArray[np.bool_]]
@@ -116,7 +109,7 @@ def test_coarse_bins_hardly_move_the_resamples(monkeypatch: pytest.MonkeyPatch) 
         scores = rng.normal(-6, 2, truth.size) + truth * (4 + rng.normal())
         run[f"s{place}"] = scores.astype(np.float32), truth
     coarse = [pixel_interval([counted(run)], quantity, resamples=100) for quantity in QUANTITIES]
-    monkeypatch.setattr(intervals, "_BINS", 1 << 20)
+    monkeypatch.setattr(bootstrap, "_BINS", 1 << 20)
     exact = [pixel_interval([counted(run)], quantity, resamples=100) for quantity in QUANTITIES]
     for one, other, limit in zip(coarse, exact, (2e-5, 5e-4), strict=True):
         assert one is not None

@@ -14,7 +14,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     from core.slices import phantom
 
     recipe = phantom.PhantomSet(healthy=2, lesioned=1, lesion_free=1, spacing_mm=4)
-    monkeypatch.setattr(phantom, "PhantomSet", lambda: recipe)
+    monkeypatch.setattr(phantom, "PhantomSet", lambda seed: replace(recipe, seed=seed))
     monkeypatch.setattr(demo, "DEMO", replace(demo.DEMO, side=32, slices=20))
 
 

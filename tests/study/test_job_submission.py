@@ -13,6 +13,7 @@ import pytest
 from ray._private.runtime_env.packaging import get_excludes_from_ignore_files
 
 from core.slices.table import SliceTable
+from tests.programs import finished_trials, wait_for
 
 ROOT = Path(__file__).parents[2]
 RAY = Path(sys.executable).with_name("ray")
@@ -36,11 +37,10 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture
-def head(tmp_path: Path) -> Iterator[dict[str, str]]:
+@pytest.fixture(scope="module")
+def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A head node on loopback with a token, in a home of its own; yields the environment that reaches it."""
-    home = tmp_path / "home"
-    home.mkdir()
+    home = tmp_path_factory.mktemp("home")
     environment = {
         **os.environ,
         "HOME": str(home),
@@ -68,20 +68,52 @@ def head(tmp_path: Path) -> Iterator[dict[str, str]]:
         shutil.rmtree(sessions, ignore_errors=True)
 
 
-def test_a_study_runs_as_a_job(head: dict[str, str], healthy: SliceTable, tmp_path: Path) -> None:
-    space = tmp_path / "tiny.toml"
-    space.write_text(TINY)
-    entry = f"{sys.executable} -m study.search --space {space} --train {healthy.path} --runs {tmp_path / 'runs'}"
-    submit = [RAY, "job", "submit", "--working-dir", ".", "--", *entry.split()]
-    for _ in range(20):  # the dashboard that takes jobs is up some seconds after the head
-        done = subprocess.run(submit, cwd=ROOT, env=head, capture_output=True, text=True, timeout=300, check=False)
+def _job(head: dict[str, str], *words: str) -> str:
+    """Submit to the head, waiting until it takes jobs: the dashboard is up some seconds later."""
+    for _ in range(40):
+        done = subprocess.run(
+            [RAY, "job", *words], cwd=ROOT, env=head, capture_output=True, text=True, timeout=300, check=False
+        )
         said = done.stdout + done.stderr
         if "Failed to connect" not in said and "No such file" not in said:
             break
     assert done.returncode == 0, said
-    assert "succeeded" in said
-    best = json.loads((tmp_path / "runs" / "tiny" / "best.json").read_text())
+    return said
+
+
+def _study(space: Path, healthy: SliceTable) -> list[str]:
+    return [sys.executable, "-m", "study.search", "--space", str(space), "--train", str(healthy.path)]
+
+
+def test_a_study_runs_as_a_job_and_outlives_it(head: dict[str, str], healthy: SliceTable, tmp_path: Path) -> None:
+    """The job's own folder is thrown away, so that what it made lies in the home folder."""
+    space = tmp_path / "tiny.toml"
+    space.write_text(TINY)
+    assert "succeeded" in _job(head, "submit", "--working-dir", ".", "--", *_study(space, healthy))
+    best = json.loads((Path(head["HOME"]) / "runs" / "tiny" / "best.json").read_text())
     assert best["verdict"]["winner"] == 0
+
+
+def test_a_stopped_job_goes_on_when_it_is_submitted_again(
+    head: dict[str, str], healthy: SliceTable, tmp_path: Path
+) -> None:
+    space = tmp_path / "longer.toml"
+    space.write_text(
+        TINY.replace("trials = 1", "trials = 3").replace('"training.epochs" = 1', '"training.epochs" = 12')
+    )
+    journal = Path(head["HOME"]) / "runs" / "longer" / "journal.log"
+    command = ["--working-dir", ".", "--", *_study(space, healthy)]
+    _job(head, "submit", "--no-wait", "--submission-id", "first", *command)
+    wait_for('"state":1', journal)
+    assert "was stopped" in _job(head, "stop", "first")
+    before = finished_trials(journal)
+    assert before
+    said = _job(head, "submit", *command)
+    assert "kept" in said
+    assert "resumed" in said
+    after = finished_trials(journal)
+    assert before.items() <= after.items()
+    assert sum(study == "search" for study, _ in after) == 3
 
 
 def test_what_is_uploaded_is_small() -> None:
