@@ -100,14 +100,14 @@ def _connected() -> Iterator[None]:
 
 
 def _require_shared(files: Sequence[Path]) -> None:
-    """Ask every node whether it sees these files with the same content's size. Raises BadStudy naming node and file.
+    """Ask every node whether it sees these files. Raises BadStudy naming the node and the file.
 
     Checkpoints on a node's own disk would be lost with it, and no other node could go on from them.
     """
     nodes = [node for node in ray.nodes() if node["Alive"]]
     if len(nodes) < 2:
         return
-    expected = {str(file.resolve()): file.stat().st_size for file in files}
+    expected = _sizes([str(file.resolve()) for file in files])
     asked = [
         ray.remote(_sizes)
         .options(num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False))
@@ -115,12 +115,12 @@ def _require_shared(files: Sequence[Path]) -> None:
         for node in nodes
     ]
     for node, found in zip(nodes, ray.get(asked), strict=True):
-        for path, size in expected.items():
-            if found[path] != size:
-                raise BadStudy(
-                    f"node {node['NodeManagerAddress']} does not see {path}; expected --runs and all tables on a file "
-                    f"system that every node shares"
-                )
+        unseen = [path for path, size in expected.items() if found[path] != size]
+        if unseen:
+            raise BadStudy(
+                f"node {node['NodeManagerAddress']} does not see {unseen[0]}; expected --runs and all tables on a file "
+                f"system that every node shares"
+            )
 
 
 def _sizes(paths: list[str]) -> dict[str, int | None]:

@@ -1,0 +1,69 @@
+"""How many trials fit a cluster, and what every node must see."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+
+from core.errors import BadStudy
+from study import cluster
+from study.cluster import Cluster
+
+
+@pytest.mark.parametrize(
+    ("have", "cpus", "gpus", "concurrent", "expected"),
+    [
+        ({"CPU": 8}, 1, None, None, (0.0, 8)),
+        ({"CPU": 8}, 3, None, None, (0.0, 2)),
+        ({"CPU": 16, "GPU": 2}, 1, None, None, (1.0, 2)),
+        ({"CPU": 16, "GPU": 2}, 1, 0.25, None, (0.25, 8)),
+        ({"CPU": 16, "GPU": 1}, 1, 0.1, None, (0.1, 10)),
+        ({"CPU": 4, "GPU": 8}, 2, 0.25, None, (0.25, 2)),
+        ({"CPU": 16, "GPU": 2}, 1, 0, None, (0, 16)),
+        ({}, 1, 1, 64, (1, 64)),
+    ],
+)
+def test_trials_are_packed(
+    have: dict[str, float], cpus: int, gpus: float | None, concurrent: int | None, expected: tuple[float, int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(ray, "cluster_resources", lambda: have)
+    found = Cluster(cpus, gpus, concurrent, None, [])._fitting()
+    assert (found.gpus, found.count) == expected
+
+
+def test_a_trial_that_fits_nowhere_is_told_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 2})
+    with pytest.raises(BadStudy, match=r"asks for 4 CPUs and 0 GPUs; the cluster has 2 CPUs and 0 GPUs.*--concurrent"):
+        Cluster(4, None, None, None, [])._fitting()
+
+
+class _Nodes:
+    """Two nodes, of which the second sees no file."""
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
+
+    def options(self, **options: Any) -> "_Nodes":
+        self.blind = options["scheduling_strategy"].node_id == "b" * 56
+        return self
+
+    def remote(self, paths: list[str]) -> dict[str, int | None]:
+        return dict.fromkeys(paths) if self.blind else self.function(paths)
+
+
+def test_a_node_that_does_not_share_the_storage_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "study.json"
+    file.write_text("{}")
+    names = [("a" * 56, "10.0.0.1"), ("b" * 56, "10.0.0.2")]
+    nodes = [{"Alive": True, "NodeID": name, "NodeManagerAddress": address} for name, address in names]
+    monkeypatch.setattr(ray, "nodes", lambda: nodes)
+    monkeypatch.setattr(ray, "remote", _Nodes)
+    monkeypatch.setattr(ray, "get", lambda asked: asked)
+    with pytest.raises(BadStudy, match=rf"node 10\.0\.0\.2 does not see {file}; expected --runs"):
+        cluster._require_shared([file])
+    nodes[1]["NodeID"] = "c" * 56
+    cluster._require_shared([file])
+    nodes[1]["NodeID"], nodes[1]["Alive"] = "b" * 56, False
+    cluster._require_shared([file])

@@ -1,0 +1,83 @@
+"""How a trial ends on its worker: what is its configuration's fault, what is not, and that both are told once."""
+
+import errno
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from ray import tune
+
+from core.config import Config, override, to_dict
+from core.errors import TrainingFailed
+from core.probes import build_probe
+from core.slices.table import SliceTable
+from study import trainable
+from study.trainable import FAILED, HALTED, VALUE, epochs, run_trial
+
+ENDS = [
+    (TrainingFailed("the loss of epoch 2 is nan; expected a finite number"), FAILED, "the loss of epoch 2 is nan"),
+    (MemoryError(), FAILED, "out of memory: MemoryError"),
+    (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB\nmore"), FAILED, "Tried to allocate 2 GiB"),
+    (RuntimeError("shapes do not match"), FAILED, "RuntimeError: shapes do not match (test_trainable.py:"),
+    (OSError(errno.ENOSPC, "No space left on device", "/runs/a"), HALTED, "/runs/a: No space left on device"),
+    (OSError(errno.ESTALE, "Stale file handle", "/runs/a"), HALTED, "/runs/a: Stale file handle"),
+    (OSError(errno.EINVAL, "Invalid argument"), FAILED, "OSError: [Errno 22] Invalid argument"),
+]
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    monkeypatch.setattr(tune, "report", found.append)
+    return found
+
+
+@pytest.mark.parametrize(("error", "kind", "words"), ENDS, ids=[f"{kind}-{words[:20]}" for _, kind, words in ENDS])
+def test_an_error_is_told_once_after_the_epochs_before_it(
+    error: Exception, kind: str, words: str, told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_task: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        yield {"epoch": 1, VALUE: 0.5}
+        raise error
+
+    monkeypatch.setattr(trainable, "epochs", broken)
+    run_trial({})
+    assert told[0] == {"epoch": 1, VALUE: 0.5}
+    assert len(told) == 2
+    assert list(told[1]) == [kind]
+    assert words in told[1][kind]
+    assert "\n" not in told[1][kind]
+
+
+@pytest.fixture
+def task(healthy: SliceTable, tmp_path: Path) -> dict[str, Any]:
+    probe = build_probe(healthy, tmp_path / "probe.arrow", per_family=1, clean=2)
+    config = override(Config(), {"detector.base": 2, "detector.depth": 2, "training.epochs": 2})
+    tables = {role: (str(table.path), table.digest) for role, table in (("train", healthy), ("probe", probe))}
+    plain = {"number": 0, "config": to_dict(config), "seed": 0, "folder": str(tmp_path / "trial")}
+    return plain | tables | {"cache": None, "threads": 1, "gpu": 0}
+
+
+def test_a_trial_run_again_tells_the_same_epochs(task: dict[str, Any]) -> None:
+    """As a worker does that takes over from a killed one: those of the checkpoint come first, unchanged."""
+    first = [(result["epoch"], result[VALUE]) for result in epochs(task)]
+    assert [number for number, _ in first] == [1, 2]
+    assert [(result["epoch"], result[VALUE]) for result in epochs(task)] == first
+
+
+def test_a_nodes_cache_changes_nothing(task: dict[str, Any], tmp_path: Path) -> None:
+    plain = [result[VALUE] for result in epochs(task)]
+    cached = task | {"cache": str(tmp_path / "cache"), "folder": str(tmp_path / "other")}
+    assert [result[VALUE] for result in epochs(cached)] == plain
+    assert len(list((tmp_path / "cache").glob("*.arrow"))) == 2
+
+
+def test_a_trial_without_a_gpu_stays_off_it(task: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    real = trainable.choose_device
+    monkeypatch.setattr(trainable, "choose_device", lambda name: asked.append(name) or real("cpu"))
+    next(epochs(task))
+    next(epochs(task | {"gpu": 0.25, "folder": task["folder"] + "-gpu"}))
+    assert asked == ["cpu", "auto"]
