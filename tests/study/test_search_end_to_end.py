@@ -39,8 +39,10 @@ def test_best_and_trials_tell_what_happened(place: Place) -> None:
     assert {trial["state"] for trial in trials} <= {"COMPLETE", "PRUNED"}
     assert all(len(trial["curve"]) == trial["epochs"] for trial in trials)
     best = json.loads((folder / "best.json").read_text())
-    assert best["verdict"]["winner"] in {trial["number"] for trial in trials if trial["state"] == "COMPLETE"}
-    assert len(best["replicates"][0]["values"]) == 3
+    assert best["verdict"]["winner"] in {replicated["trial"] for replicated in best["replicates"]}
+    full = {trial["number"] for trial in trials if trial["state"] == "COMPLETE"}
+    assert full & {replicated["trial"] for replicated in best["replicates"]}
+    assert [len(replicated["values"]) for replicated in best["replicates"]] == [3, 3]
     roles = [set(best["subjects"][role]) for role in ("train", "probe", "test")]
     assert not (roles[0] & roles[1])
     assert not (roles[0] & roles[2])
