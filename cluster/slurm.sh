@@ -56,6 +56,7 @@ notes=$(mktemp -d)
 trap 'rm -rf "$notes"' EXIT
 
 stopping='' requeue=''
+# shellcheck disable=SC2329  # the traps below call it
 stop() {
     # Once: the second signal ends a study without waiting for its checkpoints.
     if [ -z "$stopping" ]; then

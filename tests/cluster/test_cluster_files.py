@@ -14,7 +14,7 @@ import pytest
 import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
 
-from tests.programs import LOOPBACK, listening
+from tests.programs import LOOPBACK, descendants, listening
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "cluster"
@@ -107,7 +107,7 @@ def test_shell_scripts_are_sound(script: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
     text = script.read_text()
     assert "set -euo pipefail" in text
-    assert "export RAY_AUTH_MODE=token" in text
+    assert re.search(r"^ *export .*\bRAY_AUTH_MODE=token\b", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda path: path.name)
@@ -129,31 +129,51 @@ def test_commands_name_real_options() -> None:
     assert found >= 5
 
 
+def test_rays_launcher_takes_the_file_for_machines_of_ones_own() -> None:
+    found = prepare_config(yaml.safe_load((FOLDER / "onprem.yaml").read_text()))
+    validate_config(found)
+    assert found["file_mounts"]["~/.ray/auth_token"] == "~/.ray/auth_token"
+    for command in (found["head_start_ray_commands"][-1], found["worker_start_ray_commands"][-1]):
+        assert "/cluster/onprem.sh " in command
+
+
 @pytest.mark.skipif(not (ROOT / ".venv" / "bin" / "ray").exists(), reason="the script uses the project's own .venv")
-def test_the_onprem_head_starts_with_a_token_of_its_owners(tmp_path: Path) -> None:
-    environment = {**os.environ, "HOME": str(tmp_path), "RAY_PORT": "26379", "RAY_TMPDIR": f"/tmp/ray-{os.getpid()}"}
+def test_the_onprem_head_listens_on_loopback_with_a_token_of_its_owners(tmp_path: Path) -> None:
+    environment = {**os.environ, "HOME": str(tmp_path), "RAY_TMPDIR": f"/tmp/ray-{os.getpid()}"}
     head = subprocess.Popen(
-        [FOLDER / "onprem.sh", "head", "127.0.0.1"], env=environment, cwd=tmp_path, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        [FOLDER / "onprem.sh", "head", "--block", "--port=26379"], env=environment, cwd=tmp_path,
+        start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     try:
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and "0100007F" not in listening(head.pid):
+        while time.monotonic() < deadline and not any(
+            b"raylet" in command for command in descendants(head.pid).values()
+        ):
             time.sleep(0.5)
         assert head.poll() is None, head.communicate()[0]
-        assert listening(head.pid) & LOOPBACK
+        found = listening(head.pid)
+        assert found
+        assert found <= LOOPBACK
         token = tmp_path / ".ray" / "auth_token"
         assert token.stat().st_mode & 0o077 == 0
     finally:
         os.killpg(head.pid, 15)
         head.wait(timeout=60)
         shutil.rmtree(environment["RAY_TMPDIR"], ignore_errors=True)
-    for words, told in (
-        (["worker"], "usage"),
-        (["dance"], "usage"),
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["worker"], "worker needs the head's address"),
+        (["dance"], "expected head"),
+        ([], "expected head"),
         (["worker", "127.0.0.1"], "auth_token is missing"),
-    ):
-        bare = environment | {"HOME": str(tmp_path / "elsewhere")}
-        done = subprocess.run([FOLDER / "onprem.sh", *words], env=bare, capture_output=True, text=True, check=False)
-        assert done.returncode != 0
-        assert told in done.stderr
+    ],
+)
+def test_the_onprem_script_refuses_in_one_sentence(words: list[str], told: str, tmp_path: Path) -> None:
+    bare = {**os.environ, "HOME": str(tmp_path), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run([FOLDER / "onprem.sh", *words], env=bare, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert len(done.stderr.splitlines()) == 1
