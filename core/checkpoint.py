@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from core.config import Config, from_dict, to_dict
 from core.durable import replacing, write_json
 from core.errors import BadInput
+from core.mirror import fetch, is_remote, names, publish, withdraw
 
 FORMAT = 1
 KEPT = 2  # the newest and the one before it, in case the newest is damaged
@@ -36,7 +37,10 @@ class Checkpoint(NamedTuple):
 
 
 def save(folder: Path, epoch: int, checkpoint: Checkpoint) -> None:
-    """Write the checkpoint of an epoch under `folder`, then remove those older than the one before it."""
+    """Write the checkpoint of an epoch under `folder`, then remove those older than the one before it.
+
+    On object storage nothing is left on this machine's disk, which would fill up with the checkpoints of past trials.
+    """
     target = folder / f"epoch-{epoch:05d}"
     temporary = folder / f".{target.name}.tmp"
     shutil.rmtree(temporary, ignore_errors=True)
@@ -48,22 +52,30 @@ def save(folder: Path, epoch: int, checkpoint: Checkpoint) -> None:
         write_json(temporary / "state.json", {"format": FORMAT, "digests": digests, **checkpoint.state})
         shutil.rmtree(target, ignore_errors=True)
         temporary.rename(target)
+        publish(target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    for old in sorted(folder.glob("epoch-*"))[:-KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
+        if is_remote(folder):
+            shutil.rmtree(target, ignore_errors=True)
+    for old in [name for name in names(folder) if name.startswith("epoch-")][:-KEPT]:
+        withdraw(folder / old)
 
 
 def newest(folder: Path) -> Checkpoint | None:
     """The newest checkpoint under `folder` that is whole, else the one before it, else None."""
-    for candidate in sorted(folder.glob("epoch-*"), reverse=True):
+    for name in sorted((name for name in names(folder) if name.startswith("epoch-")), reverse=True):
+        candidate = folder / name
         try:
+            fetch(candidate)
             state = json.loads((candidate / "state.json").read_text(encoding="utf-8"))
             if state["format"] != FORMAT or any(_digest(candidate / n) != state["digests"][n] for n in _FILES):
                 continue
             return Checkpoint(load_file(candidate / _FILES[0]), load_file(candidate / _FILES[1]), state)
         except (OSError, ValueError, KeyError, SafetensorError):
             continue  # damaged or half-copied: the one before it is as good, one epoch older
+        finally:
+            if is_remote(candidate):
+                shutil.rmtree(candidate, ignore_errors=True)
     return None
 
 
@@ -90,9 +102,9 @@ def load_detector(folder: Path, device: torch.device | str = "cpu") -> tuple[nn.
     """The detector and configuration that `save_detector` wrote, ready for evaluation. Raises BadInput."""
     try:
         config = from_dict(
-            json.loads((folder / "config.json").read_text(encoding="utf-8")), str(folder / "config.json")
+            json.loads(fetch(folder / "config.json").read_text(encoding="utf-8")), str(folder / "config.json")
         )
-        weights = load_file(folder / "model.safetensors")
+        weights = load_file(fetch(folder / "model.safetensors"))
     except FileNotFoundError as missing:
         raise BadInput(f"{missing.filename}: not found; expected a folder written by core.train") from None
     except (ValueError, SafetensorError) as damaged:

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from core.mirror import publish
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it becomes `path`, on any error it is removed.
 
-    Readers see the old file or the new one, never a part, also when the process is killed or the disk is full.
+    Readers see the old file or the new one, never a part, also when the process is killed or the disk is full. A copy
+    of something on object storage is uploaded at the end. Raises BadStorage when that fails.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
@@ -22,6 +25,7 @@ def replacing(path: Path) -> Iterator[Path]:
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
+        publish(path)
     finally:
         temporary.unlink(missing_ok=True)
 

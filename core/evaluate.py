@@ -18,6 +18,7 @@ from core.durable import write_json
 from core.errors import BadInput
 from core.evaluation import evaluate, scorer_of
 from core.floor import floor_scorers
+from core.mirror import address, fetch, place
 from core.results import detector_entry, differences, floor_entry, verdict_on_floor
 from core.results_table import results_table
 from core.retraining import find_best
@@ -38,8 +39,9 @@ def main(
     path: Annotated[Path | None, typer.Option("--out", help="Also write the figures as JSON.")] = None,
 ) -> None:
     """Score one detector on a table, at sample and pixel level, beside baselines that need no training."""
+    detector = place(detector) if detector else None
     if detector is None or table is None or validation is None or normal is None:
-        best = find_best(str(detector.parent) if detector and (detector.parent / "best.json").exists() else None)
+        best = find_best(str(detector.parent) if detector and fetch(detector.parent / "best.json").exists() else None)
         detector = detector or best.folder / "retrained"
         tables = [
             table or best.table("test").path,
@@ -56,7 +58,7 @@ def main(
                 f"{other.path}: slices of {other.height}x{other.width}, expected {slices.height}x{slices.width} "
                 f"as in {slices.path}"
             )
-    out.print(f"detector {detector}, table {slices.path}", markup=False)
+    out.print(f"detector {address(detector)}, table {address(slices.path)}", markup=False)
     scorer = scorer_of(network, bf16=uses_bf16(config.training, chosen))
     on_test, on_probe = (evaluate(scorer, each, device=chosen) for each in (slices, probe))
     baselines = floor_scorers(healthy.images(np.flatnonzero(~np.isin(healthy.subject, probe.subjects))), chosen)

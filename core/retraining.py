@@ -19,11 +19,13 @@ from core.evaluation import evaluate, objective, scorer_of
 from core.examples import write_examples
 from core.floor import floor_scorers
 from core.jobs import Job, trained
+from core.mirror import fetch, names, place, publish
 from core.probes import held_out_families
 from core.provenance import provenance
 from core.results import detector_entry, differences, floor_entry, verdict_on_floor
+from core.slices.cache import open_cached
 from core.slices.split import require_disjoint
-from core.slices.table import SliceTable, open_table
+from core.slices.table import SliceTable
 from core.training import choose_device, uses_bf16
 
 FORMAT = 1
@@ -47,8 +49,9 @@ class Best:
     def take_over(self, name: str, seed: int, folder: Path) -> bool:
         """Copy the checkpoint of the winner's replicate, where it still lies: the same training need not run twice."""
         source = self.folder / self.data.get("checkpoints", {}).get(str(seed), "-")
-        if name == "winner" and source.is_dir() and not folder.exists():
-            shutil.copytree(source, folder)
+        if name == "winner" and names(source) and not names(folder):
+            shutil.copytree(fetch(source), folder, dirs_exist_ok=True)
+            publish(folder)
             return True
         return False
 
@@ -57,15 +60,15 @@ class Best:
         reference = self.data["tables"][role]
         if reference is None:
             raise BadStudy(f"{self.folder}: the study names no {role} table; run it with --{role} TABLE")
-        return open_table(Path(reference["path"]), digest=reference["digest"])
+        return open_cached(reference["path"], reference["digest"])
 
 
 def find_best(name: str | None, runs: Path = Path("runs")) -> Best:
     """A study's best.json by the study's name or folder, or the newest under `runs`. Raises BadStudy."""
-    places = [Path(name), runs / name] if name else sorted({file.parent for file in runs.glob("*/best.json")}, key=_age)
-    for folder in places:
+    newest = sorted({file.parent for file in runs.glob("*/best.json")}, key=_age)
+    for folder in [place(name), runs / name] if name else newest:
         try:
-            data = json.loads((folder / "best.json").read_text(encoding="utf-8"))
+            data = json.loads(fetch(folder / "best.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
             continue
         except ValueError as damaged:
@@ -161,7 +164,7 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
 def is_current(best: Best) -> bool:
     """Whether retrained/ already belongs to this best.json, and is complete."""
     try:
-        evaluation = json.loads((best.folder / "retrained" / "evaluation.json").read_text(encoding="utf-8"))
+        evaluation = json.loads(fetch(best.folder / "retrained" / "evaluation.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return False
     return bool(evaluation.get("best") == _digest(best.data))

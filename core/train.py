@@ -7,7 +7,6 @@ Examples:
 """
 
 import json
-import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +16,7 @@ from core.checkpoint import save_detector
 from core.config import PRESETS, differences, override, parse_setting
 from core.console import out, run
 from core.errors import BadConfig
+from core.mirror import address, withdraw
 from core.results_table import results_table
 from core.retraining import find_best, is_current, retrain
 from core.slices.demo import demo_tables
@@ -62,13 +62,15 @@ def main(
 
 def _best(study: str | None, again: bool, device: str) -> None:
     found = find_best(study)
-    out.print(f"study {found.data['study']} in {found.folder}: {found.data['verdict']['sentence']}", markup=False)
+    out.print(
+        f"study {found.data['study']} in {address(found.folder)}: {found.data['verdict']['sentence']}", markup=False
+    )
     target = found.folder / "retrained"
     if is_current(found) and not again:
         out.print(f"{target} is up to date; --again trains it anew", markup=False)
     else:
         if again:
-            shutil.rmtree(target / "checkpoints", ignore_errors=True)
+            withdraw(target / "checkpoints")
         retrain(found, device=device, say=lambda text: out.print(text, markup=False))
     result = json.loads((target / "evaluation.json").read_text(encoding="utf-8"))
     if result["test"]:

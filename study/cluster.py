@@ -29,6 +29,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from core.console import err, out
 from core.errors import BadStudy
+from core.mirror import address, place, size
 from study.execution import Slots
 
 
@@ -41,7 +42,7 @@ class Cluster:
     """
 
     def __init__(
-        self, cpus: int, gpus: float | None, concurrent: int | None, cache: Path | None, shared: Sequence[Path]
+        self, cpus: int, gpus: float | None, concurrent: int | None, cache: Path | None, shared: Sequence[str]
     ) -> None:
         self.cpus, self.gpus, self.concurrent, self.cache, self.shared = cpus, gpus, concurrent, cache, shared
         self.interrupted = threading.Event()
@@ -99,7 +100,7 @@ def _connected() -> Iterator[None]:
         ray.shutdown()
 
 
-def _require_shared(files: Sequence[Path]) -> None:
+def _require_shared(files: Sequence[str]) -> None:
     """Ask every node whether it sees these files. Raises BadStudy naming the node and the file.
 
     Checkpoints on a node's own disk would be lost with it, and no other node could go on from them.
@@ -107,25 +108,26 @@ def _require_shared(files: Sequence[Path]) -> None:
     nodes = [node for node in ray.nodes() if node["Alive"]]
     if len(nodes) < 2:
         return
-    expected = _sizes([str(file.resolve()) for file in files])
+    addresses = [address(place(file).resolve()) for file in files]
+    expected = _sizes(addresses)
     asked = [
         ray.remote(_sizes)
         .options(num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False))
-        .remote(list(expected))
+        .remote(addresses)
         for node in nodes
     ]
     for node, found in zip(nodes, ray.get(asked), strict=True):
         unseen = [path for path, size in expected.items() if found[path] != size]
         if unseen:
             raise BadStudy(
-                f"node {node['NodeManagerAddress']} does not see {unseen[0]}; expected --runs and all tables on a file "
-                f"system that every node shares"
+                f"node {node['NodeManagerAddress']} does not see {unseen[0]}; expected --runs and all tables where "
+                f"every node reads and writes: on a shared file system, or s3://BUCKET/FOLDER"
             )
 
 
-def _sizes(paths: list[str]) -> dict[str, int | None]:
+def _sizes(addresses: list[str]) -> dict[str, int | None]:
     """Sizes of files as this node sees them, None for those that it does not."""
-    return {path: os.stat(path).st_size if os.path.exists(path) else None for path in paths}  # noqa: PTH116, PTH110
+    return {file: size(file) for file in addresses}
 
 
 @contextmanager

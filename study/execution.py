@@ -19,6 +19,8 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from core.errors import BadStorage
+from core.mirror import address, filesystem, is_remote
+from study.events import refusing
 from study.folder import TableReference
 from study.ledger import CPUS, GPUS, NODE, SECONDS, Assignment, Ledger
 from study.progress import Progress
@@ -62,11 +64,9 @@ class _Halt:
     def on_refusal(self) -> Iterator[None]:
         """Around everything that writes to the study's folder."""
         try:
-            yield
-        except OSError as error:
-            storage = BadStorage.of(error)
-            if storage is None:
-                raise
+            with refusing():
+                yield
+        except BadStorage as storage:
             self.because(str(storage))
 
 
@@ -89,7 +89,7 @@ class _LedgerSearcher(_Unsaved, Searcher):
         self._numbers[trial_id] = number
         self.progress.started(number, assignment.config)
         chosen = {"number": number, "config": assignment.config, "seed": assignment.seed}
-        return self.task | chosen | {"folder": str(self.folder / f"{number:05d}")}
+        return self.task | chosen | {"folder": address(self.folder / f"{number:05d}")}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         number = self._numbers.pop(trial_id)
@@ -180,7 +180,8 @@ def execute(
         ),
         run_config=tune.RunConfig(
             name=f"attempt-{uuid4().hex[:8]}",
-            storage_path=str(attempts.resolve()),
+            storage_path=address(attempts.resolve()).removeprefix("s3://"),
+            storage_filesystem=filesystem() if is_remote(attempts.resolve()) else None,
             failure_config=tune.FailureConfig(max_failures=_RESTARTS),
             stop=_Interrupt(interrupted),
             verbose=0,

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from core.durable import write_json
 from core.errors import BadStudy
-from core.slices.table import SliceTable, open_table
+from core.mirror import address, fetch, place
+from core.slices.cache import open_cached
+from core.slices.table import SliceTable
 
 FORMAT = 1
 RUNS = Path("runs")
@@ -33,11 +35,11 @@ class TableReference:
     @classmethod
     def to(cls, table: SliceTable) -> "TableReference":
         """The reference to an open table."""
-        return cls(str(table.path), table.digest)
+        return cls(address(table.path), table.digest)
 
     def open(self) -> SliceTable:
         """The table. Raises BadTable when it is gone or its content is another."""
-        return open_table(Path(self.path), digest=self.digest)
+        return open_cached(self.path, self.digest)
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Definition:
     """What a study is. Nothing in it may change while the study lives.
 
     space: name and text of the search space. train, probe: tables; test: only recorded here, opened after selection.
+    database: where trials are recorded, None for the journal. identity: this study's own, where many share a database.
     """
 
     space_name: str
@@ -54,9 +57,11 @@ class Definition:
     test: TableReference | None
     objective: str = OBJECTIVE
     format: int = FORMAT
+    database: str | None = None
+    identity: str = ""
 
     def digest(self) -> str:
-        """Changes with everything that may not change; the tables' places may."""
+        """Changes with everything that decides a result; the tables' places and the database do not."""
         parts = [
             self.space,
             self.train.digest,
@@ -108,6 +113,17 @@ class StudyFolder:
         """What core.train --best writes."""
         return self.root / "retrained"
 
+    def fetch(self) -> "StudyFolder":
+        """Itself, after copying what is small and needed from object storage, where the study lies there."""
+        for file in (
+            self.definition_file,
+            self.best,
+            self.retrained / "evaluation.json",
+            self.retrained / "examples.npz",
+        ):
+            fetch(file)
+        return self
+
     def define(self, definition: Definition) -> bool:
         """Record what the study is; True when it is new. Raises BadStudy when the folder holds another one."""
         if not self.definition_file.exists():
@@ -118,6 +134,11 @@ class StudyFolder:
             raise BadStudy(
                 f"{self.root}: this study was begun with other settings ({'; '.join(_changes(kept, definition))}); "
                 f"give the same settings to go on, another --study name, or --fork NAME to begin from its best trials"
+            )
+        if definition.database not in (None, kept.database):
+            raise BadStudy(
+                f"{self.root}: this study records its trials in {kept.database or self.journal}, --database says "
+                f"{definition.database}"
             )
         return False
 
@@ -148,9 +169,9 @@ def subjects_by_role(tables: Mapping[str, SliceTable]) -> dict[str, tuple[str, .
 def find_study(name: str | None, runs: Path = RUNS) -> StudyFolder:
     """A study by name or folder, or the newest one under `runs`. Raises BadStudy with the names that exist."""
     if name is not None:
-        for root in (Path(name), runs / name):
-            if (root / "study.json").is_file():
-                return StudyFolder(root)
+        for root in (place(name), runs / name):
+            if fetch(root / "study.json").is_file():
+                return StudyFolder(root).fetch()
     known = sorted(runs.glob("*/study.json"), key=_last_change)
     if name is None and known:
         return StudyFolder(known[-1].parent)

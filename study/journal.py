@@ -6,6 +6,7 @@ Optuna reads a journal up to a torn last line, but refuses one in which other li
 import json
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import optuna
@@ -13,39 +14,60 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from core.console import out
-from core.errors import BadStudy
+from core.errors import BadStorage, BadStudy
+from core.mirror import is_remote
+from study.segments import Segments
 
 _TAIL = 1 << 20  # far longer than any line
 
 
 def recorded(path: Path, name: str) -> optuna.Study | None:
     """A study of a journal, for reading while another process may write to it; None where there is none."""
-    if not path.is_file():
+    if not is_remote(path) and not path.is_file():
         return None
+    backend = _Downloaded(path) if is_remote(path) else JournalFileBackend(str(path))
     try:
-        return optuna.load_study(study_name=name, storage=JournalStorage(JournalFileBackend(str(path))))
+        return optuna.load_study(study_name=name, storage=JournalStorage(backend))
     except KeyError:
         return None
+
+
+class _Downloaded(JournalFileBackend):
+    """A copy of a journal on object storage. Not the driver's own, which a driver on this machine may be writing to."""
+
+    def __init__(self, journal: Path) -> None:
+        self._folder = TemporaryDirectory()  # goes when nobody reads it any more
+        copy = Path(self._folder.name) / journal.name
+        Segments(journal).read(copy)
+        super().__init__(str(copy))
 
 
 class Journal(JournalFileBackend):
     """One line of JSON per event, for the one process that writes. Readers use Optuna's own backend.
 
-    Raises BadStudy when the file is no journal.
+    Of a study on object storage, the truth is there: the file is made anew from it, and an event counts when it has
+    been uploaded. Raises BadStudy when the file is no journal, BadStorage when object storage does not answer.
     """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._segments = Segments(path) if is_remote(path) else None
+        if self._segments:
+            self._segments.read(path)
         super().__init__(str(path))
         self.path = path
         self._cut()
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Append whole lines or nothing. Raises OSError where storage is full or gone."""
+        """Append whole lines or nothing. Raises OSError or BadStorage where storage is full or gone."""
         before = self.path.stat().st_size
         try:
             super().append_logs(logs)
-        except OSError:
+            if self._segments:
+                with self.path.open("rb") as file:
+                    file.seek(before)
+                    self._segments.append(file.read())
+        except (OSError, BadStorage):
             if self.path.stat().st_size > before:
                 os.truncate(self.path, before)
             raise

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import optuna
-from optuna.storages import JournalStorage
+from optuna.storages import BaseStorage, JournalStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from core.config import Config, to_dict
@@ -212,10 +212,10 @@ def sampler(seed: list[int]) -> optuna.samplers.TPESampler:
         )
 
 
-def open_study(journal: Path, name: str, pruner: optuna.pruners.BasePruner | None = None) -> optuna.Study:
-    """The Optuna study of this name in a journal file, made if it is not there."""
+def open_study(events: Path | BaseStorage, name: str, pruner: optuna.pruners.BasePruner | None = None) -> optuna.Study:
+    """The Optuna study of this name in a journal file or another storage, made if it is not there."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage = JournalStorage(Journal(journal))
+    storage = JournalStorage(Journal(events)) if isinstance(events, Path) else events
     return optuna.create_study(
         storage=storage,
         study_name=name,

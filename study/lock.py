@@ -1,6 +1,7 @@
 """One driver per study. The lock is a file in the study's folder that its holder keeps touching.
 
-No clock is compared with another: whether a holder on another machine lives is seen by watching its touches.
+No clock is compared with another: whether a holder on another machine lives is seen by watching its touches. A study on
+object storage has a lock there besides.
 """
 
 import json
@@ -8,15 +9,20 @@ import os
 import socket
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from core.console import err, out
-from core.errors import BadStudy
+from core.errors import BadStorage, BadStudy
+from core.mirror import address, is_remote, read, withdraw, write
 
 BEAT = 5.0  # seconds between touches
 PATIENCE = 4  # beats that are waited for before a holder on another machine counts as gone
+SETTLING = 2.0  # seconds in which two writers to object storage see each other
+
+Holder = dict[str, Any]
 
 
 class StudyLock:
@@ -27,37 +33,71 @@ class StudyLock:
     """
 
     def __init__(self, folder: Path, lost: threading.Event) -> None:
-        self.path, self.lost = folder / "driver.lock", lost
+        self.folder, self.lost = folder, lost
+        self._places: list[LockFile | LockObject] = [LockFile(folder / "driver.lock")]
+        if is_remote(folder):
+            self._places.append(LockObject(folder / "driver" / "lock"))
         self._mine = {"token": uuid4().hex, **_this_process()}
         self._ended = threading.Event()
         self._beating = threading.Thread(target=self._beat, daemon=True)
 
     def __enter__(self) -> "StudyLock":
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        while not self._taken():
-            holder = self._holder()
-            if holder is None:
-                continue
-            if self._lives(holder):
-                raise BadStudy(
-                    f"{self.path.parent}: process {holder['pid']} on {holder['host']} carries this study out; stop it "
-                    f"or wait for it, or give another --study name"
-                )
-            if self._remove(holder):
-                out.print(f"took over from process {holder['pid']} on {holder['host']}, which is gone", markup=False)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            for place in self._places:
+                self._take(place)
+        except BaseException:
+            self._give_up()
+            raise
         self._beating.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._beating.join()
-        if self._holds(self._mine):
-            self.path.unlink(missing_ok=True)
+        self._give_up()
 
-    def _taken(self) -> bool:
+    def _take(self, place: "LockFile | LockObject") -> None:
+        while not place.take(self._mine):
+            holder = place.holder()
+            if holder is None:
+                continue
+            if _lives(holder, place):
+                raise BadStudy(
+                    f"{address(self.folder)}: process {holder['pid']} on {holder['host']} carries this study out; stop "
+                    f"it or wait for it, or give another --study name"
+                )
+            if place.remove(holder):
+                out.print(f"took over from process {holder['pid']} on {holder['host']}, which is gone", markup=False)
+
+    def _give_up(self) -> None:
+        for place in self._places:
+            with suppress(OSError, BadStorage):  # a lock that stays behind is taken over by the next driver
+                place.remove(self._mine)
+
+    def _beat(self) -> None:
+        while not self._ended.wait(BEAT):
+            for place in self._places:
+                try:
+                    if not place.touch(self._mine):
+                        err.print(f"{self.folder}: another driver has taken this study over; stopping", style="yellow")
+                        self.lost.set()
+                        return
+                except (OSError, BadStorage):
+                    continue  # storage that is away for a moment is no reason to give the study up
+
+
+class LockFile:
+    """A lock on a file system: a file that only one process can create."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def take(self, mine: Holder) -> bool:
+        """True when it was free."""
         try:
             with self.path.open("x", encoding="utf-8") as file:
-                json.dump(self._mine, file)
+                json.dump(mine, file)
         except FileExistsError:
             return False
         except OSError:
@@ -65,35 +105,16 @@ class StudyLock:
             raise
         return True
 
-    def _holder(self) -> dict[str, Any] | None:
+    def holder(self) -> Holder | None:
         """Who holds the lock; None when it has just been given up."""
         try:
-            found: dict[str, Any] = json.loads(self.path.read_text(encoding="utf-8"))
-            return {"pid": "?", "host": "?", "token": ""} | found
+            return _read(self.path.read_bytes())
         except FileNotFoundError:
             return None
-        except (ValueError, TypeError):
-            return {"pid": "?", "host": "?", "token": ""}
 
-    def _holds(self, who: dict[str, Any]) -> bool:
-        holder = self._holder()
-        return holder is not None and holder["token"] == who["token"]
-
-    def _lives(self, holder: dict[str, Any]) -> bool:
-        here = _this_process()
-        if holder.get("boot") == here["boot"]:
-            started = _started(holder["pid"])
-            return started is not None and started == holder["started"]
-        seen = self._touched()
-        for _ in range(PATIENCE):
-            time.sleep(BEAT)
-            if self._touched() != seen:
-                return True
-        return False
-
-    def _remove(self, holder: dict[str, Any]) -> bool:
-        """Move a dead holder's lock away, unless another driver has done so in the meantime."""
-        if not self._holds(holder):
+    def remove(self, holder: Holder) -> bool:
+        """Move this holder's lock away, unless another driver has done so in the meantime."""
+        if not _is(holder, self.holder()):
             return False
         away = self.path.with_name(f".{self.path.name}.{uuid4().hex}")
         try:
@@ -103,22 +124,83 @@ class StudyLock:
             return False
         return True
 
-    def _touched(self) -> int | None:
+    def touch(self, mine: Holder) -> bool:
+        """Show that the holder lives; False when the lock is another's now."""
+        if not _is(mine, self.holder()):
+            return False
+        os.utime(self.path)
+        return True
+
+    def touched(self) -> object:
+        """Changes with every touch."""
         try:
             return self.path.stat().st_mtime_ns
         except FileNotFoundError:
             return None
 
-    def _beat(self) -> None:
-        while not self._ended.wait(BEAT):
-            try:
-                if not self._holds(self._mine):
-                    err.print(f"{self.path.parent}: another driver has taken this study over; stopping", style="yellow")
-                    self.lost.set()
-                    return
-                os.utime(self.path)
-            except OSError:
-                continue  # storage that is away for a moment is no reason to give the study up
+
+class LockObject(LockFile):
+    """A lock on object storage, which overwrites without asking: who still holds it after a while has it."""
+
+    def take(self, mine: Holder) -> bool:
+        """True when it was free, and nobody wrote over it in the time that two writers may need."""
+        if self.holder() is not None:
+            return False
+        self._write(mine)
+        time.sleep(SETTLING)
+        return _is(mine, self.holder())
+
+    def holder(self) -> Holder | None:
+        """Who holds the lock; None when it is free."""
+        content = read(self.path)
+        return None if content is None else _read(content)
+
+    def remove(self, holder: Holder) -> bool:
+        """Delete this holder's lock, unless another driver has it now."""
+        if not _is(holder, self.holder()):
+            return False
+        withdraw(self.path)
+        return True
+
+    def touch(self, mine: Holder) -> bool:
+        """Write it again, with another count."""
+        if not _is(mine, self.holder()):
+            return False
+        self._write(mine | {"beat": uuid4().hex})
+        return True
+
+    def touched(self) -> object:
+        """Changes with every touch."""
+        return self.holder()
+
+    def _write(self, mine: Holder) -> None:
+        write(self.path, json.dumps(mine).encode())
+
+
+def _is(holder: Holder, found: Holder | None) -> bool:
+    return found is not None and found["token"] == holder["token"]
+
+
+def _read(content: bytes) -> Holder:
+    nobody = {"pid": "?", "host": "?", "token": ""}
+    try:
+        found: Holder = nobody | json.loads(content)
+        return found
+    except (ValueError, TypeError):
+        return nobody
+
+
+def _lives(holder: Holder, place: LockFile) -> bool:
+    here = _this_process()
+    if holder.get("boot") == here["boot"]:
+        started = _started(holder["pid"])
+        return started is not None and started == holder["started"]
+    seen = place.touched()
+    for _ in range(PATIENCE):
+        time.sleep(BEAT)
+        if place.touched() != seen:
+            return True
+    return False
 
 
 def _this_process() -> dict[str, Any]:

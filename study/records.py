@@ -13,8 +13,8 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from core.errors import BadStudy, StudyError
+from study.events import Events
 from study.folder import OBJECTIVE, OBJECTIVE_TEXT, Definition, StudyFolder
-from study.journal import recorded
 from study.ledger import CONFIG, CPUS, EPOCHS, GPUS, NODE, PAPER, REASON, SEED
 from study.space import Space, with_settings
 
@@ -144,7 +144,7 @@ def read_study(folder: StudyFolder) -> StudyRecord:
     """The study in a folder, at any stage of its life. Raises BadStudy when it has no readable study.json."""
     definition = folder.definition()
     space = _space(definition)
-    trials, replicates = _journal(folder, "search"), _journal(folder, "replicates")
+    trials, replicates = (_recorded(folder, definition, phase) for phase in ("search", "replicates"))
     epochs = space.base().training.epochs if space else max((trial.epochs for trial in trials), default=0)
     return StudyRecord(
         folder,
@@ -181,8 +181,8 @@ def _space(definition: Definition) -> Space | None:
         return None
 
 
-def _journal(folder: StudyFolder, phase: str) -> tuple[TrialRecord, ...]:
-    study = recorded(folder.journal, phase)
+def _recorded(folder: StudyFolder, definition: Definition, phase: str) -> tuple[TrialRecord, ...]:
+    study = Events(folder, definition).recorded(phase)
     return records_of(study) if study else ()
 
 

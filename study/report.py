@@ -13,6 +13,7 @@ import typer
 
 from core.console import out, run
 from core.durable import replacing
+from core.mirror import address
 from study.folder import find_study
 from study.page.document import page
 from study.records import read_study
@@ -28,12 +29,12 @@ def main(
     folder = find_study(study)
     record = read_study(folder)
     chosen = "" if study else ", the newest"
-    out.print(f"study {folder.name} in {folder.root}{chosen}: {len(record.trials)} trials", markup=False)
+    out.print(f"study {folder.name} in {address(folder.root)}{chosen}: {len(record.trials)} trials", markup=False)
     path = target or folder.report
     content = page(record)
     with replacing(path) as temporary:
         temporary.write_text(content, encoding="utf-8")
-    out.print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)", markup=False)
+    out.print(f"wrote {address(path)} ({path.stat().st_size / 1e6:.1f} MB)", markup=False)
 
 
 if __name__ == "__main__":

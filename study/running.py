@@ -12,9 +12,9 @@ from core.durable import write_json
 from core.errors import BadStorage, BadStudy
 from core.slices.split import require_disjoint
 from study.cluster import Cluster
+from study.events import Events, refusing
 from study.execution import execute
 from study.folder import OBJECTIVE, OBJECTIVE_TEXT, Definition, StudyFolder, subjects_by_role
-from study.journal import recorded
 from study.ledger import CONFIG, Ledger, SearchSource, asha, open_study
 from study.progress import Progress
 from study.replicates import ReplicateSource, leaders
@@ -28,8 +28,7 @@ REPLICATES = "replicates"
 
 def best_trials(folder: StudyFolder, top: int) -> list[FrozenTrial]:
     """The best trials of another study, to begin a new one with. Raises BadStudy when it has none."""
-    folder.definition()
-    study = recorded(folder.journal, "search")
+    study = Events(folder, folder.definition()).recorded("search")
     numbers = leaders(study, top) if study else []
     if study is None or not numbers:
         raise BadStudy(f"{folder.root}: no trial of it was scored, so there is nothing to fork from")
@@ -53,11 +52,9 @@ class Run:
         Raises BadStorage when the study's folder cannot be written to.
         """
         try:
-            return self._search()
-        except (OSError, BadStorage) as error:
-            storage = error if isinstance(error, BadStorage) else BadStorage.of(error)
-            if storage is None:
-                raise
+            with refusing():
+                return self._search()
+        except BadStorage as storage:
             raise BadStorage(
                 f"{storage}; finished trials are kept, and the same command goes on when this is mended"
             ) from None
@@ -68,7 +65,9 @@ class Run:
         base = self.space.base()
         epochs = base.training.epochs
 
-        trials = open_study(self.folder.journal, "search", asha(plan.grace, plan.reduction))
+        events = Events(self.folder, self.definition)
+        storage = events.storage()
+        trials = open_study(storage, events.named("search"), asha(plan.grace, plan.reduction))
         source = SearchSource(self.space, self.trials or plan.trials, self.forked)
         self._carry_out("search", Ledger(trials, source, epochs, plan.seed), base)
         write_trials(trials, self.folder.trials)
@@ -78,7 +77,7 @@ class Run:
         best = leaders(trials, plan.top)
         if not best:
             raise BadStudy(f"{self.folder.root}: no trial was scored; trials.parquet says why each ended")
-        replicates = open_study(self.folder.journal, REPLICATES)
+        replicates = open_study(storage, events.named(REPLICATES))
         pairs = ReplicateSource(trials, best, plan.replicate_seeds())
         self._carry_out(REPLICATES, Ledger(replicates, pairs, epochs, plan.seed), base)
         if self.cluster.interrupted.is_set():

@@ -8,16 +8,19 @@ Examples:
 
 from pathlib import Path
 from typing import Annotated
+from uuid import uuid4
 
 import typer
 
 from core.config import parse_setting
 from core.console import out, run
 from core.errors import BadConfig
+from core.mirror import address, fetch, place
 from core.probes import build_probe
 from core.slices.demo import demo_tables
 from core.slices.table import open_table
 from study.cluster import Cluster
+from study.events import checked
 from study.folder import Definition, StudyFolder, TableReference, default_runs
 from study.lock import StudyLock
 from study.running import Run, best_trials
@@ -37,10 +40,14 @@ def main(
         int | None, typer.Option(min=1, help="Trials in all. More than before extends a study, finished or not.")
     ] = None,
     runs: Annotated[
-        Path | None, typer.Option(help="Folder of all studies, seen by all nodes. Default: runs; in a Ray job ~/runs.")
+        Path | None,
+        typer.Option(help="Folder of all studies that all nodes see, or s3://BUCKET/FOLDER. Default: runs."),
     ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="fixed.PATH=VALUE or study.FIELD=VALUE, may be repeated.")
+    ] = None,
+    database: Annotated[
+        str | None, typer.Option(help="postgresql://USER@HOST/NAME to record trials in. Default: a journal file.")
     ] = None,
     cpus: Annotated[int, typer.Option("--cpus-per-trial", min=1, help="CPUs, and threads, of one trial.")] = 1,
     gpus: Annotated[
@@ -54,7 +61,7 @@ def main(
     ] = None,
 ) -> None:
     """Search, replicate, decide. Ctrl-C stops cleanly; the same command goes on."""
-    runs = runs or default_runs()
+    runs = place(runs or default_runs())
     name, _, text = load_space(space)
     loaded, text = with_settings(text, dict(parse_setting(item) for item in settings or []), name)
     if train is None:
@@ -64,10 +71,10 @@ def main(
         out.print(f"no --train given: using the demo's brains, {train.parent}", markup=False)
     table = open_table(train, verify=True)
     origin = StudyFolder(runs / (study or name))
-    folder = StudyFolder(runs / fork) if fork else origin
+    folder = (StudyFolder(runs / fork) if fork else origin).fetch()
     forked = best_trials(origin, loaded.study.top) if fork else ()
     if probe is None:
-        probe = folder.root / "probe.arrow"
+        probe = fetch(folder.root / "probe.arrow")
         if not probe.exists():
             build_probe(table, probe, seed=loaded.study.seed)
     definition = Definition(
@@ -76,11 +83,13 @@ def main(
         train=TableReference.to(table),
         probe=TableReference.to(open_table(probe, verify=True)),
         test=TableReference.to(open_table(test)) if test else None,
+        database=checked(database) if database else None,
+        identity=uuid4().hex[:8] if database else "",
     )
-    shared = [folder.definition_file, *(Path(table.path) for table in (definition.train, definition.probe))]
+    shared = [address(folder.definition_file), definition.train.path, definition.probe.path]
     with Cluster(cpus, gpus, concurrent, cache, shared) as cluster, StudyLock(folder.root, cluster.interrupted):
         new = folder.define(definition)
-        out.print(f"study {folder.name} in {folder.root}: {'begins' if new else 'goes on'}", markup=False)
+        out.print(f"study {folder.name} in {address(folder.root)}: {'begins' if new else 'goes on'}", markup=False)
         if new and fork:
             numbers = ", ".join(str(trial.number) for trial in forked)
             out.print(f"forked from {origin.root}: its trials {numbers} are tried again first", markup=False)
@@ -89,7 +98,8 @@ def main(
         out.print("stopped; the same command goes on from here", markup=False)
         raise typer.Exit(130)
     out.print(verdict.sentence, markup=False)
-    out.print(f"wrote {folder.best} and {folder.trials}; next: python -m core.train --best {folder.root}", markup=False)
+    wrote = f"wrote {address(folder.best)} and {folder.trials.name}"
+    out.print(f"{wrote}; next: python -m core.train --best {address(folder.root)}", markup=False)
 
 
 if __name__ == "__main__":

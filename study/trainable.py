@@ -15,9 +15,10 @@ from ray import tune
 from core.config import from_dict
 from core.errors import BadStorage, StudyError
 from core.evaluation import evaluate, objective, scorer_of
+from core.mirror import place
 from core.probes import held_out_families
 from core.slices.cache import open_cached
-from core.slices.table import SliceTable, open_table
+from core.slices.table import SliceTable
 from core.training import choose_device, train, uses_bf16
 
 VALUE = "objective"
@@ -36,13 +37,15 @@ def run_trial(task: dict[str, Any]) -> None:
     try:
         for result in epochs(task):
             tune.report(result)
+    except BadStorage as storage:
+        tune.report({HALTED: str(storage)})
     except StudyError as mistake:
         tune.report({FAILED: str(mistake)})
     except (MemoryError, torch.OutOfMemoryError) as full:
         tune.report({FAILED: f"out of memory: {str(full).splitlines()[0] if str(full) else type(full).__name__}"})
     except OSError as error:
-        storage = BadStorage.of(error)
-        tune.report({HALTED: str(storage)} if storage else {FAILED: f"{type(error).__name__}: {error}"})
+        refused = BadStorage.of(error)
+        tune.report({HALTED: str(refused)} if refused else {FAILED: f"{type(error).__name__}: {error}"})
     except Exception as error:  # noqa: BLE001  whatever it is, it is this configuration's and must not stop the study
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(last.filename).name}:{last.lineno}"
@@ -73,7 +76,7 @@ def epochs(task: dict[str, Any]) -> Any:
         rows=rows,
         seed=task["seed"],
         device=str(device),
-        checkpoints=Path(task["folder"]),
+        checkpoints=place(task["folder"]),
         evaluate=figures,
     )
     for epoch in training:
@@ -88,5 +91,5 @@ def epochs(task: dict[str, Any]) -> Any:
 
 
 @cache
-def _open(path: str, digest: str, copies: str | None) -> SliceTable:
-    return open_cached(Path(path), digest, Path(copies)) if copies else open_table(Path(path), digest=digest)
+def _open(address: str, digest: str, copies: str | None) -> SliceTable:
+    return open_cached(address, digest, Path(copies) if copies else None)

@@ -1,6 +1,11 @@
 """Small tables made on the spot: six healthy subjects, and four patients of whom two have a lesion."""
 
 import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
 
 # Read when torch and OpenCV load, here and in the programs that tests start: on a busy machine, threads that wait for
 # each other make these small trainings ten times slower.
@@ -9,7 +14,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import cv2
 import numpy as np
 import pytest
+from pyarrow import fs
 
+from core import mirror
 from core.slices.layout import TableMetadata, VolumeSlices
 from core.slices.table import SliceTable, write_table
 
@@ -57,3 +64,37 @@ def lesioned(tmp_path_factory: pytest.TempPathFactory) -> SliceTable:
     path = tmp_path_factory.mktemp("tables") / "lesioned.arrow"
     volumes = (volume(number, lesion=number < 52, prefix="patient") for number in range(50, 54))
     return write_table(path, volumes, TableMetadata())
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an S3-compatible server on loopback."""
+    log = tmp_path_factory.mktemp("s3") / "log"
+    program = Path(sys.executable).with_name("moto_server")
+    with log.open("w") as said:
+        server = subprocess.Popen([program, "-H", "127.0.0.1", "-p", "0"], stdout=said, stderr=said)
+    try:
+        while "Running on http" not in log.read_text():
+            assert server.poll() is None, log.read_text()
+            time.sleep(0.1)
+        yield "http://" + log.read_text().split("Running on http://")[1].split()[0]
+    finally:
+        server.kill()
+        server.wait()
+
+
+@pytest.fixture
+def bucket(s3_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An empty bucket, `s3://...`; this test's copies lie in a folder of its own."""
+    environment = {
+        "AWS_ENDPOINT_URL": s3_server, "AWS_ACCESS_KEY_ID": "anybody", "AWS_SECRET_ACCESS_KEY": "anything",
+        "AWS_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true", "XDG_CACHE_HOME": str(tmp_path / "machine-1"),
+    }  # fmt: skip
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    forget = mirror.filesystem.cache_clear
+    forget()
+    name = f"bucket-{time.time_ns()}"
+    fs.S3FileSystem(endpoint_override=s3_server, allow_bucket_creation=True).create_dir(name)
+    yield f"s3://{name}"
+    forget()

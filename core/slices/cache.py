@@ -1,4 +1,4 @@
-"""Copies of slice tables on a node's own disk, named by content: fetched once, however many trials want them."""
+"""Copies of slice tables on a node's own disk: fetched once, however many trials want them, and checked always."""
 
 import fcntl
 import shutil
@@ -6,15 +6,21 @@ from pathlib import Path
 
 from core.durable import replacing
 from core.errors import BadTable
+from core.mirror import cache_folder, download, is_remote, place
 from core.slices.table import SliceTable, open_table
 
 
-def open_cached(path: Path, digest: str, cache: Path) -> SliceTable:
-    """The table with this digest, from `cache`; copied there from `path` when it is not there, or is damaged.
+def open_cached(address: str | Path, digest: str, cache: Path | None = None) -> SliceTable:
+    """The table with this digest, from a copy on this node's disk; made anew when it is not there, or is damaged.
 
-    Processes of one node take turns under a lock of the local disk, so that one fetches and the others wait. Raises
-    BadTable when the table at `path` is another one or damaged itself.
+    address: of the original. cache: folder of copies, named by content; None is the cache folder for an original on
+    object storage, while any other original is then opened where it lies. Processes of one node take turns under a
+    lock, so that one fetches and the others wait. Raises BadTable when the original is another one or damaged itself.
     """
+    original = place(address)
+    if cache is None and not is_remote(original):
+        return open_table(original, digest=digest)
+    cache = cache or cache_folder() / "tables"
     cache.mkdir(parents=True, exist_ok=True)
     copy = cache / f"{digest}.arrow"
     with (cache / f"{digest}.lock").open("w") as lock:
@@ -22,7 +28,13 @@ def open_cached(path: Path, digest: str, cache: Path) -> SliceTable:
         try:
             return open_table(copy, digest=digest, verify=True)
         except BadTable:
-            open_table(path, digest=digest)
             with replacing(copy) as temporary:
-                shutil.copyfile(path, temporary)
-            return open_table(copy, digest=digest, verify=True)
+                if is_remote(original):
+                    download(original, temporary)
+                else:
+                    shutil.copyfile(original, temporary)
+                try:
+                    open_table(temporary, digest=digest, verify=True)
+                except BadTable as wrong:
+                    raise BadTable(str(wrong).replace(str(temporary), str(address))) from None
+            return open_table(copy, digest=digest)

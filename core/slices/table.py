@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from core.errors import BadTable
+from core.mirror import address, fetch, place
 from core.slices.layout import (
     BATCH_DIGEST_KEY,
     FORMAT_VERSION,
@@ -60,7 +61,7 @@ class SliceTable:
         return f"SliceTable({str(self.path)!r}, {len(self)} slices of {self.height} x {self.width}, {self.digest})"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _reopen, (str(self.path), self.digest)
+        return _reopen, (address(self.path), self.digest)
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -103,32 +104,34 @@ class SliceTable:
 def open_table(path: Path, *, digest: str | None = None, verify: bool = False) -> SliceTable:
     """Map a table; `digest` is the one that it must have, `verify` reads all pixels and recomputes it.
 
-    Raises BadTable when the file is missing, cut short, not a slice table, of another format version, has other
-    columns, another digest, or (with verify) values that do not belong to its digest.
+    From object storage (`s3://bucket/slices.arrow`) a copy is fetched and mapped. Raises BadTable when the file is
+    missing, cut short, not a slice table, of another format version, has other columns, another digest, or (with
+    verify) values that do not belong to its digest; BadStorage when the storage does not answer.
     """
-    path = Path(path).resolve()
+    path = fetch(place(path).resolve())
+    shown = address(path)
     if not path.is_file():
-        raise BadTable(f"{path}: no such slice table; make one with python -m core.ingest")
+        raise BadTable(f"{shown}: no such slice table; make one with python -m core.ingest")
     try:
         file = pa.ipc.open_file(pa.memory_map(str(path)))
         found = [file.get_batch_with_custom_metadata(index) for index in range(file.num_record_batches)]
         for batch, _ in found:
             batch.validate(full=True)
     except (pa.ArrowException, OSError) as error:
-        raise BadTable(f"{path}: not a complete Arrow file ({str(error).splitlines()[0]})") from error
+        raise BadTable(f"{shown}: not a complete Arrow file ({str(error).splitlines()[0]})") from error
 
-    metadata = _metadata(path, file.schema)
+    metadata = _metadata(shown, file.schema)
     if not found:
-        raise BadTable(f"{path}: holds no slices")
+        raise BadTable(f"{shown}: holds no slices")
     told = [bytes((custom or {}).get(BATCH_DIGEST_KEY, b"")).decode(errors="replace") for _, custom in found]
     actual = table_digest(metadata, told)
     if digest is not None and digest != actual:
-        raise BadTable(f"{path}: has digest {actual}, expected {digest}: these are other slices than before")
+        raise BadTable(f"{shown}: has digest {actual}, expected {digest}: these are other slices than before")
     if verify:
         for (batch, _), expected in zip(found, told, strict=True):
             if batch_digest(batch) != expected:
                 volume = batch.column("volume")[0].as_py()
-                raise BadTable(f"{path}: the slices of volume {volume!r} were changed since they were written")
+                raise BadTable(f"{shown}: the slices of volume {volume!r} were changed since they were written")
     return SliceTable(path, actual, metadata, [batch for batch, _ in found if batch.num_rows])
 
 
@@ -144,20 +147,22 @@ def write_table(path: Path, volumes: Iterable[VolumeSlices], metadata: TableMeta
     return open_table(path)
 
 
-def _metadata(path: Path, found: pa.Schema) -> TableMetadata:
+def _metadata(shown: str, found: pa.Schema) -> TableMetadata:
     text = (found.metadata or {}).get(METADATA_KEY)
     if text is None:
-        raise BadTable(f"{path}: an Arrow file, but not a slice table; make one with python -m core.ingest")
+        raise BadTable(f"{shown}: an Arrow file, but not a slice table; make one with python -m core.ingest")
     try:
         version = json.loads(text)["format"]
         if version != FORMAT_VERSION:
-            raise BadTable(f"{path}: has format version {version}, expected {FORMAT_VERSION}; ingest the volumes again")
+            raise BadTable(
+                f"{shown}: has format version {version}, expected {FORMAT_VERSION}; ingest the volumes again"
+            )
         metadata = TableMetadata.from_json(text.decode())
     except (KeyError, TypeError, ValueError) as error:
-        raise BadTable(f"{path}: its metadata cannot be read ({error!r})") from error
+        raise BadTable(f"{shown}: its metadata cannot be read ({error!r})") from error
     shape = getattr(found.field("image").type, "shape", (0, 0)) if "image" in found.names else (0, 0)
     if len(shape) != 2 or found != schema(*shape):
-        raise BadTable(f"{path}: has columns {', '.join(found.names)} of other types than a slice table's")
+        raise BadTable(f"{shown}: has columns {', '.join(found.names)} of other types than a slice table's")
     return metadata
 
 

@@ -37,6 +37,18 @@ def test_another_definition_is_refused_with_what_differs(other: Definition, told
     assert folder.definition() == DEFINITION
 
 
+def test_another_database_is_refused_and_none_means_the_same_again(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path / "mine")
+    kept = replace(DEFINITION, database="postgresql://here/trials", identity="1234")
+    assert folder.define(kept)
+    assert not folder.define(DEFINITION)
+    assert not folder.define(replace(kept, identity="5678"))
+    assert folder.definition() == kept
+    told = "records its trials in postgresql://here/trials, --database says postgresql://there/trials"
+    with pytest.raises(BadStudy, match=told):
+        folder.define(replace(DEFINITION, database="postgresql://there/trials"))
+
+
 def test_a_damaged_definition_is_one_sentence(tmp_path: Path) -> None:
     folder = StudyFolder(tmp_path)
     folder.definition_file.write_text("{")

@@ -1,0 +1,85 @@
+"""Where a study's events are recorded: the journal in its folder, or a PostgreSQL database."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import optuna
+from optuna.exceptions import StorageInternalError
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from core.errors import BadConfig, BadStorage
+from study.folder import Definition, StudyFolder
+from study.journal import Journal, recorded
+
+
+def checked(database: str) -> str:
+    """The address of a PostgreSQL database. Raises BadConfig for another kind, or when it holds a password."""
+    expected = "expected postgresql://USER@HOST/DATABASE, with the password in PGPASSWORD or ~/.pgpass"
+    try:
+        url = make_url(database)
+    except SQLAlchemyError:
+        raise BadConfig(f"--database: not an address; {expected}") from None
+    if url.get_backend_name() != "postgresql":
+        raise BadConfig(f"--database: {url.get_backend_name()!r}, {expected}")
+    if url.password is not None or "password" in url.query:
+        raise BadConfig(f"--database: holds a password, which would be kept in study.json; {expected}")
+    return database
+
+
+@dataclass(frozen=True)
+class Events:
+    """The events of one study."""
+
+    folder: StudyFolder
+    definition: Definition
+
+    def named(self, phase: str) -> str:
+        """A phase's name where it is kept; a database holds many studies, some of which have the same name."""
+        return f"{self.folder.name}/{self.definition.identity}/{phase}" if self.definition.database else phase
+
+    def storage(self) -> BaseStorage:
+        """To write to. Raises BadStorage when the database does not answer."""
+        if self.definition.database:
+            return _database(self.definition.database)
+        return JournalStorage(Journal(self.folder.journal))
+
+    def recorded(self, phase: str) -> optuna.Study | None:
+        """One phase for reading, while another process may write to it; None where it has not begun."""
+        if not self.definition.database:
+            return recorded(self.folder.journal, phase)
+        with refusing():
+            storage = _database(self.definition.database)
+            try:
+                return optuna.load_study(study_name=self.named(phase), storage=storage)
+            except KeyError:
+                return None
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Around everything that writes where a study is kept: whatever refuses becomes BadStorage."""
+    try:
+        yield
+    except OSError as error:
+        refused = BadStorage.of(error)
+        if refused is None:
+            raise
+        raise refused from None
+    except (StorageInternalError, SQLAlchemyError) as error:
+        cause = error.__cause__ if isinstance(error, StorageInternalError) and error.__cause__ else error
+        raise BadStorage(f"the database: {str(getattr(cause, 'orig', cause)).strip().splitlines()[0]}") from None
+
+
+def _database(address: str) -> RDBStorage:
+    url: URL = make_url(address).set(drivername="postgresql+psycopg")
+    try:
+        import psycopg  # noqa: F401
+    except ModuleNotFoundError:
+        raise BadConfig(f"--database needs psycopg: {sys.executable} -m pip install 'psycopg[binary]'") from None
+    with refusing():
+        # A connection that the server has closed meanwhile is made anew, instead of failing the next write.
+        return RDBStorage(url.render_as_string(hide_password=False), engine_kwargs={"pool_pre_ping": True})

@@ -1,0 +1,136 @@
+"""A study on object storage: driven by one machine, killed, gone on with by another that has nothing of it."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from core import mirror
+from core.errors import BadStorage, BadStudy
+from core.mirror import names, place, publish, withdraw
+from core.slices.table import SliceTable
+from study import lock, segments
+from study.journal import Journal, recorded
+from study.ledger import open_study
+from study.lock import StudyLock
+from tests.programs import SPACE, Place, finished_trials, wait_for
+
+
+@pytest.fixture
+def journal(bucket: str) -> Path:
+    return place(f"{bucket}/runs/mine/journal.log")
+
+
+def test_a_journal_is_read_on_another_machine_as_it_was_written(
+    journal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "FULL", 500)
+    study = open_study(journal, "search")
+    for value in range(10):
+        study.tell(study.ask(), value)
+    assert len(names(journal.with_name("journal.log.d"))) > 2
+    content = journal.read_bytes()
+    found = recorded(journal, "search")
+    assert found is not None
+    assert [trial.value for trial in found.trials] == list(range(10))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "machine-2"))
+    other = place(mirror.SCHEME + "://" + str(journal).split("/s3/")[1])
+    assert not other.exists()
+    again = open_study(other, "search")
+    assert other.read_bytes().startswith(content)
+    again.tell(again.ask(), 10)
+    found = recorded(other, "search")
+    assert found is not None
+    assert [trial.value for trial in found.trials] == list(range(11))
+
+
+def test_an_event_that_could_not_be_uploaded_did_not_happen(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = Journal(journal)
+    backend.append_logs([{"a": 1}])
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    server = mirror.filesystem()
+    mirror.filesystem.cache_clear()
+    with pytest.raises(BadStorage, match="Could not connect"):
+        backend.append_logs([{"b": 2}])
+    monkeypatch.setattr(mirror, "filesystem", lambda: server)
+    backend.append_logs([{"c": 3}])
+    assert list(backend.read_logs(0)) == list(Journal(journal).read_logs(0)) == [{"a": 1}, {"c": 3}]
+
+
+def test_a_part_that_is_missing_is_told(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segments, "FULL", 10)
+    backend = Journal(journal)
+    for number in range(3):
+        backend.append_logs([{"number": number}])
+    withdraw(journal.with_name("journal.log.d") / "000000000013")
+    with pytest.raises(BadStudy, match=r"journal.log.d: the part before 000000000026 is missing"):
+        Journal(journal)
+
+
+def test_drivers_on_two_machines_refuse_each_other(
+    bucket: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(lock, "BEAT", 0.1)
+    monkeypatch.setattr(lock, "SETTLING", 0.1)
+
+    def driver(host: str) -> StudyLock:
+        made = StudyLock(place(f"{bucket}/runs/mine"), threading.Event())
+        made._mine |= {"boot": host, "host": host}
+        del made._places[0]  # the lock on this machine's disk, which another does not see
+        return made
+
+    with driver("one") as first:
+        with pytest.raises(BadStudy, match=f"{bucket}/runs/mine: process {os.getpid()} on one carries this study out"):
+            driver("two").__enter__()
+        # It hangs, so it stops touching its lock, and is taken over; when it wakes up it is told.
+        first._ended.set()
+        first._beating.join()
+        with driver("two"):
+            assert "on one, which is gone" in capsys.readouterr().out
+            first._ended.clear()
+            first._beat()
+            assert first.lost.is_set()
+    assert names(place(f"{bucket}/runs/mine/driver")) == []
+
+
+def test_a_study_goes_on_where_nothing_of_it_is_at_hand(
+    bucket: str, tmp_path: Path, healthy: SliceTable, lesioned: SliceTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for table, name in ((healthy, "train.arrow"), (lesioned, "test.arrow")):
+        copy = place(f"{bucket}/{name}")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(table.path.read_bytes())
+        publish(copy)
+    (tmp_path / "work").mkdir()
+    place_1 = Place(tmp_path / "work", healthy, lesioned, SPACE.replace("top = 2", "top = 1"))
+    tables = ("--train", f"{bucket}/train.arrow", "--test", f"{bucket}/test.arrow")
+    command = place_1.command("study.search", "--space", "tiny.toml", *tables, "--runs", f"{bucket}/runs")
+    first = place_1.begin(command)
+    wait_for('"state":1', place(f"{bucket}/runs/tiny/journal.log"))
+    first.kill()
+    first.communicate()
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "machine-2"))
+    place_1.environment["XDG_CACHE_HOME"] = str(tmp_path / "machine-2")
+    journal = place(f"{bucket}/runs/tiny/journal.log")
+    Journal(journal)
+    before = finished_trials(journal)
+    assert before
+    last = place_1.run(command)
+    assert last.returncode == 0, last.stdout + last.stderr
+    assert f"study tiny in {bucket}/runs/tiny: goes on" in last.stdout
+    assert f"next: python -m core.train --best {bucket}/runs/tiny" in last.stdout
+    after = finished_trials(journal)
+    assert before.items() <= after.items()
+    assert len(after) == 3 + 3
+    assert not list(tmp_path.rglob("epoch-*"))
+
+    place_1.environment["XDG_CACHE_HOME"] = str(tmp_path / "machine-3")
+    mine = f"{bucket}/runs/tiny"
+    for program in (("core.train", "--best", mine), ("study.report", mine), ("core.evaluate", f"{mine}/retrained")):
+        done = place_1.run(place_1.command(*program))
+        assert done.returncode == 0, done.stdout + done.stderr
+    kept = names(place(f"{bucket}/runs/tiny"))
+    assert {"best.json", "report.html", "retrained", "search", "study.json", "trials.parquet"} <= set(kept)
+    assert {"model.safetensors", "evaluation.json"} <= set(names(place(f"{bucket}/runs/tiny/retrained")))
