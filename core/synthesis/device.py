@@ -4,7 +4,7 @@ Only elementwise expressions in a fixed order are used, so a batch equals its el
 drawing, masks may differ in boundary pixels only: OpenCV's lines are fixed-point and touch what they cross.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from core.synthesis.outlines import Box, Outline, Stroke
+from core.synthesis.outlines import Box, Ellipse, Level, Outline, Polygon, Several, Stroke
 from core.synthesis.pseudo_outlier import PseudoOutlier, Synthesis, blur_radius
 
 
@@ -21,14 +21,9 @@ def rasterise(outlines: Sequence[Outline], height: int, width: int, device: torc
     rows = torch.arange(height, device=device, dtype=torch.float32)[None, :, None]
     columns = torch.arange(width, device=device, dtype=torch.float32)[None, None, :]
     masks = torch.zeros(len(outlines), height, width, device=device)
-    strokes = [index for index, outline in enumerate(outlines) if isinstance(outline, Stroke)]
-    boxes = [index for index, outline in enumerate(outlines) if isinstance(outline, Box)]
-    if strokes:
-        masks[strokes] = _strokes([outlines[i] for i in strokes], rows, columns)  # type: ignore[misc]
-    if boxes:
-        fields = np.array([(o.row, o.column, o.half) for o in outlines if isinstance(o, Box)], np.float32)
-        row, column, half = torch.from_numpy(fields).to(device).T[:, :, None, None]
-        masks[boxes] = ((rows - row).abs() <= half).float() * ((columns - column).abs() <= half).float()
+    for kind in dict.fromkeys(type(outline) for outline in outlines):
+        chosen = [index for index, outline in enumerate(outlines) if type(outline) is kind]
+        masks[chosen] = _DRAWN[kind]([outlines[index] for index in chosen], rows, columns)
     return masks
 
 
@@ -47,6 +42,64 @@ def _strokes(strokes: Sequence[Stroke], rows: Tensor, columns: Tensor) -> Tensor
         away = (rows - row - along * down) ** 2 + (columns - column - along * right) ** 2
         nearest = torch.minimum(nearest, away)
     return (nearest <= radius * radius).float()
+
+
+def _boxes(boxes: Sequence[Box], rows: Tensor, columns: Tensor) -> Tensor:
+    row, column, half = _numbers([(box.row, box.column, box.half) for box in boxes], rows.device)
+    inside: Tensor = ((rows - row).abs() <= half) & ((columns - column).abs() <= half)
+    return inside.float()
+
+
+def _ellipses(ellipses: Sequence[Ellipse], rows: Tensor, columns: Tensor) -> Tensor:
+    fields = [(e.row, e.column, np.cos(e.angle), np.sin(e.angle), 1 / e.first, 1 / e.second) for e in ellipses]
+    row, column, cosine, sine, first, second = _numbers(fields, rows.device)
+    down, right = rows - row, columns - column
+    along = (down * cosine + right * sine) * first
+    across = (right * cosine - down * sine) * second
+    inside: Tensor = along * along + across * across <= 1
+    return inside.float()
+
+
+def _polygons(polygons: Sequence[Polygon], rows: Tensor, columns: Tensor) -> Tensor:
+    """Whether a ray along the row crosses the border an odd number of times. Memory is one (B, H, W) plane."""
+    longest = max(len(polygon.points) for polygon in polygons)
+    # Repeating the first point closes the polygon, and once more adds edges that no row crosses.
+    closed = [np.concatenate([p.points, np.repeat(p.points[:1], longest + 1 - len(p.points), 0)]) for p in polygons]
+    points = torch.from_numpy(np.stack(closed).astype(np.float32)).to(rows.device)[..., None, None]
+    inside = torch.zeros(len(polygons), rows.shape[1], columns.shape[2], dtype=torch.bool, device=rows.device)
+    for start, end in zip(points.unbind(1)[:-1], points.unbind(1)[1:], strict=True):
+        (row, column), (next_row, next_column) = start.unbind(1), end.unbind(1)
+        rise = next_row - row
+        slope = (next_column - column) / torch.where(rise == 0, 1.0, rise)
+        crosses = (row <= rows) != (next_row <= rows)
+        inside ^= crosses & (column + (rows - row) * slope > columns)
+    return inside.float()
+
+
+def _levels(levels: Sequence[Level], rows: Tensor, columns: Tensor) -> Tensor:
+    """Their noise is drawn on the host, so that every device sees the same."""
+    drawn = [level.draw(rows.shape[1], columns.shape[2]) for level in levels]
+    return torch.from_numpy(np.stack(drawn)).to(rows.device).float()
+
+
+def _severals(severals: Sequence[Several], rows: Tensor, columns: Tensor) -> Tensor:
+    parts = _strokes([part for several in severals for part in several.parts], rows, columns)
+    return torch.stack([each.amax(0) for each in torch.split(parts, [len(several.parts) for several in severals])])
+
+
+def _numbers(fields: Sequence[tuple[float, ...]], device: torch.device) -> Tensor:
+    """One plane-shaped tensor (B, 1, 1) per field."""
+    return torch.from_numpy(np.array(fields, np.float32)).to(device).T[:, :, None, None]
+
+
+_DRAWN: dict[type, Callable[..., Tensor]] = {
+    Stroke: _strokes,
+    Box: _boxes,
+    Ellipse: _ellipses,
+    Polygon: _polygons,
+    Level: _levels,
+    Several: _severals,
+}
 
 
 def soften(masks: Tensor, edges: Sequence[float]) -> Tensor:

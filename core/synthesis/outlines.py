@@ -70,7 +70,86 @@ class Box:
         return mask
 
 
-Outline = Stroke | Box
+@dataclass(frozen=True)
+class Ellipse:
+    """All pixels within an ellipse: semi-axes `first` and `second`, the first at `angle` from the rows' direction."""
+
+    row: float
+    column: float
+    first: float
+    second: float
+    angle: float
+
+    def draw(self, height: int, width: int) -> NDArray[np.uint8]:
+        """The mask of shape (height, width), 1 inside and 0 outside."""
+        down, right = np.arange(height)[:, None] - self.row, np.arange(width)[None, :] - self.column
+        along = (down * np.cos(self.angle) + right * np.sin(self.angle)) / self.first
+        across = (right * np.cos(self.angle) - down * np.sin(self.angle)) / self.second
+        return np.asarray(along**2 + across**2 <= 1, np.uint8)
+
+
+@dataclass(frozen=True, eq=False)
+class Polygon:
+    """All pixels that a closed polygon goes round an odd number of times. points: (P, 2) float64, P at least 3."""
+
+    points: NDArray[np.float64]
+
+    def draw(self, height: int, width: int) -> NDArray[np.uint8]:
+        """The mask of shape (height, width), 1 inside and 0 outside.
+
+        OpenCV would fill every pixel that the border touches, so the crossings of each row are counted instead.
+        """
+        mask = np.zeros((height, width), np.uint8)
+        low, high = np.ceil(self.points.min(0)), np.floor(self.points.max(0))
+        top, left = np.maximum(low, 0).astype(int)
+        bottom, right = np.minimum(high + 1, (height, width)).astype(int)
+        if top >= bottom or left >= right:
+            return mask
+        (row, column), (next_row, next_column) = self.points.T[:, :, None], np.roll(self.points, -1, 0).T[:, :, None]
+        rows, columns = np.arange(top, bottom), np.arange(left, right)
+        crosses = (row <= rows) != (next_row <= rows)  # (P, rows)
+        slope = (next_column - column) / np.where(next_row == row, 1.0, next_row - row)
+        where = np.where(crosses, column + (rows - row) * slope, -np.inf)
+        mask[top:bottom, left:right] = (where[..., None] > columns).sum(0) % 2
+        return mask
+
+
+@dataclass(frozen=True)
+class Level:
+    """All pixels where a Gaussian bump of this radius, modulated by smooth noise, exceeds half its height.
+
+    grain: standard deviation, in pixels, of the blur that makes the noise smooth. roughness: its standard deviation.
+    """
+
+    row: float
+    column: float
+    radius: float
+    grain: float
+    roughness: float
+    seed: int
+
+    def draw(self, height: int, width: int) -> NDArray[np.uint8]:
+        """The mask of shape (height, width), 1 inside and 0 outside."""
+        down, right = np.arange(height)[:, None] - self.row, np.arange(width)[None, :] - self.column
+        bump = np.exp(-(down**2 + right**2) / (2 * self.radius**2))
+        noise = np.random.Generator(np.random.Philox(self.seed)).standard_normal((height, width), np.float32)
+        smooth = cv2.GaussianBlur(noise, (0, 0), max(self.grain, 0.5))
+        waves = smooth / max(float(smooth.std()), 1e-6)
+        return np.asarray(bump * (1 + self.roughness * waves) > 0.5, np.uint8)
+
+
+@dataclass(frozen=True)
+class Several:
+    """All pixels of any of these shapes."""
+
+    parts: tuple[Stroke, ...]
+
+    def draw(self, height: int, width: int) -> NDArray[np.uint8]:
+        """The mask of shape (height, width), 1 inside and 0 outside."""
+        return np.asarray(np.max([part.draw(height, width) for part in self.parts], 0), np.uint8)
+
+
+Outline = Stroke | Box | Ellipse | Polygon | Level | Several
 
 
 def _pixels(centre: float, half: float, size: int) -> tuple[int, int]:

@@ -39,7 +39,7 @@ def test_sampled_configurations_are_valid(name: str) -> None:
         ('"loss.alpha" = { low = 0.0, high = 2.0 }', "loss.alpha = 2.0.*less than or equal to 1"),
         ('"loss.alpha" = { low = 0.0, hihg = 1.0 }', "space.loss.alpha.*hihg|space.loss.alpha.*high"),
         ('"loss.alpha" = { low = 0.0, high = 1.0, log = true }', "must be positive for a log range"),
-        ('"synthesis.mask.kind" = { choices = ["brush", "blob"] }', "synthesis.mask.*blob"),
+        ('"synthesis.mask.kind" = { choices = ["brush", "cloud"] }', "synthesis.mask.*cloud"),
         ('"synthesis.mask.min_width" = { low = 2.0, high = 20.0 }', "min_width = 20.0 must not exceed max_width"),
         ('"loss.alpha" = { low = 0.0, high = 1.0, when = { "nothing" = [1] } }', "no such parameter in this space"),
         ('"training.epochs" = { low = 2, high = 4 }', "every trial has the same full budget"),

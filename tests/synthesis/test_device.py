@@ -1,6 +1,7 @@
 """The torch drawing against the OpenCV drawing, and a batch against its elements."""
 
 from dataclasses import replace
+from typing import get_args
 
 import cv2
 import numpy as np
@@ -8,12 +9,13 @@ import pytest
 import torch
 
 from core.config import ROBUST, Config
-from core.synthesis import Brush, Circle, Mask, Square, Synthesis
+from core.synthesis import Brush, Circle, FreeForm, Mask, Square, Synthesis
 from core.synthesis import device as on_device
-from core.synthesis.outlines import Stroke
+from core.synthesis.outlines import Several, Stroke
 from core.synthesis.pseudo_outlier import blur_radius
 from tests.conftest import head
 
+MEMBERS: tuple[type[Mask], ...] = get_args(Mask)
 CPU = torch.device("cpu")
 SLICES = np.stack([head(index, 64) for index in range(40)]) / np.float32(255)
 ROBUST_EVERYWHERE = replace(ROBUST.synthesis, probability=1.0)
@@ -30,14 +32,15 @@ def _distance(stroke: Stroke, pixels: np.ndarray) -> np.ndarray:
 def _decided(masks: list[Mask], side: int, count: int) -> list[Stroke]:
     rng = np.random.default_rng(0)
     outlines = [masks[index % len(masks)].decide(rng, side, side) for index in range(count)]
-    return [outline for outline in outlines if isinstance(outline, Stroke)]
+    parts = [part for one in outlines for part in (one.parts if isinstance(one, Several) else [one])]
+    return [part for part in parts if isinstance(part, Stroke)]
 
 
 @pytest.mark.parametrize("side", [32, 48])
 def test_strokes_agree_within_one_boundary_pixel(side: int) -> None:
     wide = Brush(min_points=1, min_width=1.0, max_width=60.0, jitter=0.5)
-    strokes = _decided([Brush(), wide, Circle()], side, 1200)
-    assert len(strokes) == 1200
+    strokes = _decided([Brush(), wide, Circle(), FreeForm()], side, 1200)
+    assert len(strokes) > 1200
     by_torch = on_device.rasterise(strokes, side, side, CPU).numpy()
     areas = np.zeros(2)
     for stroke, mask in zip(strokes, by_torch, strict=True):
@@ -65,7 +68,15 @@ def test_squares_agree_exactly() -> None:
     np.testing.assert_array_equal(by_torch, np.stack([box.draw(64, 64) for box in boxes]))
 
 
-@pytest.mark.parametrize("mask", [Brush(), Circle(), Square()])
+@pytest.mark.parametrize("kind", [kind for kind in MEMBERS if kind not in (Brush, Circle, FreeForm)])
+def test_what_is_not_drawn_as_a_line_agrees_but_for_ties(kind: type[Mask]) -> None:
+    rng = np.random.default_rng(4)
+    outlines = [kind().decide(rng, 48, 48) for _ in range(200)]
+    by_torch = on_device.rasterise(outlines, 48, 48, CPU).numpy()
+    assert np.count_nonzero(by_torch != np.stack([outline.draw(48, 48) for outline in outlines])) <= 5
+
+
+@pytest.mark.parametrize("mask", [kind() for kind in MEMBERS])
 @pytest.mark.parametrize("synthesis", [Config().synthesis, ROBUST.synthesis], ids=["paper", "robust"])
 def test_a_batch_equals_its_elements_bit_for_bit(synthesis: Synthesis, mask: Mask) -> None:
     synthesis = replace(synthesis, mask=mask)
@@ -80,7 +91,7 @@ def test_a_batch_equals_its_elements_bit_for_bit(synthesis: Synthesis, mask: Mas
 
 def test_a_mixed_batch_equals_its_elements() -> None:
     rng = np.random.default_rng(2)
-    outlines = [kind.decide(rng, 64, 64) for kind in (Square(), Brush(), Circle(), Square(), Brush())]
+    outlines = [kind().decide(rng, 64, 64) for kind in (*MEMBERS, *MEMBERS[::-1])]
     together = on_device.rasterise(outlines, 64, 64, CPU)
     for outline, mask in zip(outlines, together, strict=True):
         assert torch.equal(on_device.rasterise([outline], 64, 64, CPU)[0], mask)

@@ -1,0 +1,30 @@
+"""Mask families that a trial may train on. Each decides an outline from a generator. A new one is one file and one name
+in `Mask`; the contract in tests/synthesis holds it from then on.
+"""
+
+from core.synthesis.masks.blob import Blob
+from core.synthesis.masks.brush import Brush
+from core.synthesis.masks.circle import Circle
+from core.synthesis.masks.cutpaste import Rectangle, Scar
+from core.synthesis.masks.ellipse import Ellipse, Parallelogram
+from core.synthesis.masks.freeform import FreeForm
+from core.synthesis.masks.lengths import UNITS
+from core.synthesis.masks.polygon import Polygon
+from core.synthesis.masks.square import Square
+
+Mask = Brush | FreeForm | Circle | Ellipse | Square | Rectangle | Scar | Parallelogram | Polygon | Blob
+
+__all__ = [
+    "UNITS",
+    "Blob",
+    "Brush",
+    "Circle",
+    "Ellipse",
+    "FreeForm",
+    "Mask",
+    "Parallelogram",
+    "Polygon",
+    "Rectangle",
+    "Scar",
+    "Square",
+]

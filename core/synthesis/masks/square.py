@@ -1,0 +1,28 @@
+"""Axis-aligned squares: what FPI and ceVAE really use."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from core.synthesis.masks.lengths import UNITS, Length, centred, ordered
+from core.synthesis.outlines import Box, Outline
+
+
+@dataclass(frozen=True)
+class Square:
+    """An axis-aligned square with uniform centre and side, as in ceVAE and in FPI's own code (Fig. 4)."""
+
+    kind: Literal["square"] = "square"
+    min_side: Length = 8.0
+    max_side: Length = 36.0
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        ordered(self, "min_side", "max_side")
+
+    def decide(self, rng: np.random.Generator, height: int, width: int) -> Outline:
+        """Draw a centre in the frame and a side."""
+        row, column = centred(rng, height, width)
+        return Box(float(row), float(column), rng.uniform(self.min_side, self.max_side) / 2 * height / UNITS)
