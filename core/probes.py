@@ -1,12 +1,12 @@
 """The probe: fixed pseudo-outliers of many families on held-out healthy subjects, on which every trial is scored.
 
 The families are drawn by code of their own with constants of their own, so no setting of a trial can move its
-objective. Those marked as held out resemble nothing that a trial may train on; to do well on them, a detector must
-have learned what healthy tissue looks like. (Select on other synthetic tasks than those trained on: Baugh et al.,
-many-tasks; that synthetic sets predict the ranking on real ones: Zimmerer et al., MOOD 2020.)
+objective. A study is judged by those that resemble nothing that its trials may train on; to do well on them, a
+detector must have learned what healthy tissue looks like. (Select on other synthetic tasks than those trained on:
+Baugh et al., many-tasks; that synthetic sets predict the ranking on real ones: Zimmerer et al., MOOD 2020.)
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +22,8 @@ from core.slices.table import SliceTable, write_table
 from core.synthesis.masks import UNITS, Brush, Circle, Square
 
 Image = NDArray[np.floating[Any]]
+PAPER = ("noise", "shift", "scale")
+"""The paper's transforms, which every study may use."""
 _RECIPE = 1  # raise when a family changes: older probes are then no longer comparable
 _TRIES = 50  # regions tried on one slice
 _SLICES_TRIED = 20
@@ -31,11 +33,19 @@ _VISIBLE = 0.06
 
 
 class Family(NamedTuple):
-    """How one family alters a slice: (slice, slice of another subject, region, generator) to the altered slice."""
+    """How one family alters a slice: (slice, slice of another subject, region, generator) to the altered slice.
+
+    like: transforms of `core.synthesis` that make something alike; a study that may use one does not count the family.
+    """
 
     region: Callable[[np.random.Generator, int], Image]
     alter: Callable[[Image, Image, Image, np.random.Generator], Image]
-    held_out: bool
+    like: tuple[str, ...]
+
+    @property
+    def held_out(self) -> bool:
+        """Whether no trial of the paper's own transforms trains on anything like it."""
+        return not set(self.like) & set(PAPER)
 
 
 def _trainable(mask: Brush | Circle | Square) -> Callable[[np.random.Generator, int], Image]:
@@ -117,23 +127,30 @@ def _swell(image: Image, _other: Image, region: Image, rng: np.random.Generator)
 
 
 FAMILIES: dict[str, Family] = {
-    "brush-shift": Family(_trainable(Brush()), _shift, held_out=False),
-    "circle-scale": Family(_trainable(Circle()), _scale, held_out=False),
-    "square-noise": Family(_trainable(Square()), _noise, held_out=False),
-    "blob-grey": Family(_blob, _glow, held_out=True),
-    "blob-foreign": Family(_blob, _foreign, held_out=True),
-    "ellipse-blur": Family(_ellipse, _smear, held_out=True),
-    "ellipse-swell": Family(_ellipse, _swell, held_out=True),
-    "foci-grey": Family(_foci, _glow, held_out=True),
+    "brush-shift": Family(_trainable(Brush()), _shift, ("shift",)),
+    "circle-scale": Family(_trainable(Circle()), _scale, ("scale",)),
+    "square-noise": Family(_trainable(Square()), _noise, ("noise",)),
+    "blob-grey": Family(_blob, _glow, ("erase",)),
+    "blob-foreign": Family(_blob, _foreign, ("foreign", "poisson")),
+    "ellipse-blur": Family(_ellipse, _smear, ("blur",)),
+    "ellipse-swell": Family(_ellipse, _swell, ("warp",)),
+    "foci-grey": Family(_foci, _glow, ("erase",)),
 }
 
 
-def held_out_families(probe: SliceTable) -> list[str]:
-    """The families of a probe that no trial may train on. Raises BadInput when the table is not a probe."""
+def held_out_families(probe: SliceTable, trained: Collection[str] = PAPER) -> list[str]:
+    """The families of a probe that resemble none of these transforms.
+
+    Raises BadInput when the table is not a probe, or when no family is left to judge by.
+    """
     families = probe.metadata.source.get("families", {}) if probe.metadata.source.get("kind") == "probe" else {}
     if not families:
         raise BadInput(f"{probe.path}: not a probe; make one with python -m core.probe --table TABLE")
-    return [name for name, facts in families.items() if facts["held_out"]]
+    held_out = [name for name, facts in families.items() if facts["held_out"]]
+    left = [name for name in held_out if name not in FAMILIES or not set(FAMILIES[name].like) & set(trained)]
+    if not left:
+        raise BadInput(f"{probe.path}: each of its families is like one of the transforms {', '.join(sorted(trained))}")
+    return left
 
 
 def build_probe(

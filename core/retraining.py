@@ -116,7 +116,7 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
         name: [evaluate(scorer_of(each, bf16=bf16), probe, device=chosen) for each in found]
         for name, found in detectors.items()
     }
-    families = held_out_families(probe)
+    families = best.data["objective"].get("families") or held_out_families(probe)
     objectives = [objective(evaluation.figures(), families) for evaluation in on_probe["winner"]]
     shipped = int(np.argmax(objectives))
     save_detector(target, detectors["winner"][shipped], winner)

@@ -6,7 +6,7 @@ Every start is a fresh Tuner: what goes on from an earlier one is known to the l
 import json
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,6 +148,7 @@ def execute(
     *,
     train: TableReference,
     probe: TableReference,
+    families: Sequence[str],
     folder: Path,
     attempts: Path,
     slots: Slots,
@@ -159,12 +160,14 @@ def execute(
     Raises BadStorage when the study's folder cannot be written to; nothing that was recorded is lost, and trials that
     had not ended stay unfinished.
 
-    folder: checkpoints, one folder per trial. attempts: where Tune keeps what it needs while it runs.
+    families: of the probe, those that the objective averages over. folder: checkpoints, one folder per trial.
+    attempts: where Tune keeps what it needs while it runs.
     """
     task = {
         "train": (train.path, train.digest),
         "probe": (probe.path, probe.digest),
         "cache": str(slots.cache) if slots.cache else None,
+        "families": families,
         "threads": slots.cpus,
         "gpu": slots.gpus,
     }

@@ -9,6 +9,7 @@ from pathlib import Path
 from core.durable import write_json
 from core.errors import BadStudy
 from core.mirror import address, fetch, place
+from core.probes import held_out_families
 from core.slices.cache import open_cached
 from core.slices.table import SliceTable
 
@@ -47,6 +48,7 @@ class Definition:
     """What a study is. Nothing in it may change while the study lives.
 
     space: name and text of the search space. train, probe: tables; test: only recorded here, opened after selection.
+    families: of the probe, those that the objective averages over; studies of before they were recorded name none.
     database: where trials are recorded, None for the journal. identity: this study's own, where many share a database.
     """
 
@@ -57,8 +59,13 @@ class Definition:
     test: TableReference | None
     objective: str = OBJECTIVE
     format: int = FORMAT
+    families: tuple[str, ...] = ()
     database: str | None = None
     identity: str = ""
+
+    def judged_by(self) -> list[str]:
+        """The families of the probe that the objective averages over. Raises BadInput when the probe is gone."""
+        return list(self.families) or held_out_families(self.probe.open())
 
     def digest(self) -> str:
         """Changes with everything that decides a result; the tables' places and the database do not."""
@@ -150,7 +157,7 @@ class StudyFolder:
                 raise BadStudy(f"{self.definition_file}: has format {data['format']}, expected {FORMAT}")
             for role in ("train", "probe", "test"):
                 data[role] = TableReference(**data[role]) if data[role] else None
-            return Definition(**data)
+            return Definition(**data | {"families": tuple(data.get("families", ()))})
         except FileNotFoundError:
             raise BadStudy(f"{self.root}: holds no study.json; expected the folder of a study") from None
         except (ValueError, KeyError, TypeError) as damaged:

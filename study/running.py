@@ -101,6 +101,7 @@ class Run:
             ledger,
             train=self.definition.train,
             probe=self.definition.probe,
+            families=self.definition.judged_by(),
             folder=self.folder.root / phase,
             attempts=self.folder.root / "attempts",
             slots=self.cluster.slots,
@@ -126,7 +127,7 @@ class Run:
         return {
             "format": BEST_FORMAT,
             "study": self.folder.name,
-            "objective": {"name": OBJECTIVE, "text": OBJECTIVE_TEXT},
+            "objective": {"name": OBJECTIVE, "text": OBJECTIVE_TEXT, "families": self.definition.judged_by()},
             "verdict": plain(verdict),
             "config": to_dict(winner),
             "differences": differences(winner),

@@ -16,7 +16,7 @@ from core.config import parse_setting
 from core.console import out, run
 from core.errors import BadConfig
 from core.mirror import address, fetch, place
-from core.probes import build_probe
+from core.probes import build_probe, held_out_families
 from core.slices.demo import demo_tables
 from core.slices.table import open_table
 from study.cluster import Cluster
@@ -77,11 +77,13 @@ def main(
         probe = fetch(folder.root / "probe.arrow")
         if not probe.exists():
             build_probe(table, probe, seed=loaded.study.seed)
+    yardstick = open_table(probe, verify=True)
     definition = Definition(
         space_name=name,
         space=text,
         train=TableReference.to(table),
-        probe=TableReference.to(open_table(probe, verify=True)),
+        probe=TableReference.to(yardstick),
+        families=tuple(held_out_families(yardstick, loaded.trained())),
         test=TableReference.to(open_table(test)) if test else None,
         database=checked(database) if database else None,
         identity=uuid4().hex[:8] if database else "",

@@ -133,6 +133,13 @@ class Space:
         """Whether this space could give a parameter this value."""
         return name in self.space and self.space[name].holds(value)
 
+    def trained(self) -> tuple[str, ...]:
+        """Transforms that some configuration of this space uses."""
+        members = self.base().synthesis.mix.members
+        ends = {name: parameter.ends() for name, parameter in self.space.items()}
+        weights = {name: ends.get(f"synthesis.mix.{name}.weight", (member.weight,)) for name, member in members.items()}
+        return tuple(name for name, found in weights.items() if max(map(float, found)) > 0)
+
     def configure(self, values: dict[str, Any]) -> Config:
         """The configuration with these values. Raises BadConfig."""
         return override(self.base(), values, "space")

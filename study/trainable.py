@@ -16,7 +16,6 @@ from core.config import from_dict
 from core.errors import BadStorage, StudyError
 from core.evaluation import evaluate, objective, scorer_of
 from core.mirror import place
-from core.probes import held_out_families
 from core.slices.cache import open_cached
 from core.slices.table import SliceTable
 from core.training import choose_device, train, uses_bf16
@@ -62,13 +61,12 @@ def epochs(task: dict[str, Any]) -> Any:
         torch.cuda.set_per_process_memory_fraction(task["gpu"])
     table, probe = (_open(*task[role], task["cache"]) for role in ("train", "probe"))
     rows = np.flatnonzero(~np.isin(table.subject, probe.subjects))
-    families = held_out_families(probe)
     bf16 = uses_bf16(config.training, device)
 
     def figures(detector: torch.nn.Module) -> dict[str, float]:
         started = time.perf_counter()
         found = evaluate(scorer_of(detector, bf16=bf16), probe, device=device).figures()
-        return found | {VALUE: objective(found, families), "evaluation_seconds": time.perf_counter() - started}
+        return found | {VALUE: objective(found, task["families"]), "evaluation_seconds": time.perf_counter() - started}
 
     training = train(
         config,

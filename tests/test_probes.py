@@ -25,6 +25,15 @@ def test_every_family_is_there_and_clean_slices_are_normal(probe: SliceTable) ->
     np.testing.assert_array_equal(probe.normal, clean)
 
 
+def test_a_family_like_what_trials_train_on_does_not_count(probe: SliceTable) -> None:
+    everything = set(held_out_families(probe))
+    assert everything - set(held_out_families(probe, ("shift", "blur"))) == {"ellipse-blur"}
+    assert everything - set(held_out_families(probe, ("erase", "warp"))) == {"blob-grey", "foci-grey", "ellipse-swell"}
+    assert {name for family in FAMILIES.values() for name in family.like} >= {"noise", "shift", "scale"}
+    with pytest.raises(BadInput, match="each of its families is like one of the transforms"):
+        held_out_families(probe, ("erase", "warp", "blur", "foreign"))
+
+
 def test_held_out_families_are_named(probe: SliceTable, healthy: SliceTable) -> None:
     assert set(held_out_families(probe)) == {name for name, family in FAMILIES.items() if family.held_out}
     with pytest.raises(BadInput, match="not a probe"):

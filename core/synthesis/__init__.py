@@ -1,5 +1,6 @@
 """Pseudo-outlier synthesis (section II.A of the paper): masks, transforms, blending, the epsilon rule."""
 
+from core.synthesis.changes import Affine, Change
 from core.synthesis.masks import (
     Blob,
     Brush,
@@ -14,20 +15,26 @@ from core.synthesis.masks import (
     Square,
 )
 from core.synthesis.pseudo_outlier import Drawn, PseudoOutlier, Synthesis
-from core.synthesis.transforms import Change, Mix, Noise, Scale, Shift
+from core.synthesis.transforms import Blur, Coarse, Erase, Gamma, Mix, Noise, Place, Scale, Shift, Warp
 
 __all__ = [
+    "Affine",
     "Blob",
+    "Blur",
     "Brush",
     "Change",
     "Circle",
+    "Coarse",
     "Drawn",
     "Ellipse",
+    "Erase",
     "FreeForm",
+    "Gamma",
     "Mask",
     "Mix",
     "Noise",
     "Parallelogram",
+    "Place",
     "Polygon",
     "PseudoOutlier",
     "Rectangle",
@@ -36,4 +43,5 @@ __all__ = [
     "Shift",
     "Square",
     "Synthesis",
+    "Warp",
 ]

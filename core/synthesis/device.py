@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from core.synthesis.applied import apply, blurred
 from core.synthesis.outlines import Box, Ellipse, Level, Outline, Polygon, Several, Stroke
-from core.synthesis.pseudo_outlier import PseudoOutlier, Synthesis, blur_radius
+from core.synthesis.pseudo_outlier import PseudoOutlier, Synthesis
 
 
 def rasterise(outlines: Sequence[Outline], height: int, width: int, device: torch.device) -> Tensor:
@@ -102,30 +102,6 @@ _DRAWN: dict[type, Callable[..., Tensor]] = {
 }
 
 
-def soften(masks: Tensor, edges: Sequence[float]) -> Tensor:
-    """Blur masks (B, H, W), each by its own standard deviation in pixels; 0 keeps a mask as it is."""
-    reach = max(blur_radius(edge) for edge in edges)
-    if reach == 0:
-        return masks
-    # Each kernel is cut at its own reach, as OpenCV's is, so that the batch around it has no influence.
-    offsets = np.arange(-reach, reach + 1)
-    kernels = np.stack([_kernel(edge, offsets) for edge in edges]).astype(np.float32)
-    taps = torch.from_numpy(kernels).to(masks.device)[..., None, None].unbind(1)
-    height, width = masks.shape[1:]
-    padded = functional.pad(masks, (0, 0, reach, reach))
-    down = sum((tap * padded[:, i : i + height] for i, tap in enumerate(taps)), torch.zeros_like(masks))
-    padded = functional.pad(down, (reach, reach))
-    return sum((tap * padded[:, :, i : i + width] for i, tap in enumerate(taps)), torch.zeros_like(masks))
-
-
-def _kernel(edge: float, offsets: NDArray[np.int64]) -> NDArray[np.float64]:
-    if edge <= 0:
-        return np.asarray(offsets == 0, np.float64)
-    weights: NDArray[np.float64] = np.exp(-(offsets**2) / (2 * edge**2)) * (np.abs(offsets) <= blur_radius(edge))
-    kernel: NDArray[np.float64] = weights / weights.sum()
-    return kernel
-
-
 def draw(synthesis: Synthesis, outliers: Sequence[PseudoOutlier | None], images: Tensor) -> tuple[Tensor, Tensor]:
     """Blend decided pseudo-outliers into slices (eq. 2); a slice with None stays as it is.
 
@@ -140,15 +116,9 @@ def draw(synthesis: Synthesis, outliers: Sequence[PseudoOutlier | None], images:
     before = images[present]
     height, width = images.shape[1:]
     hard = rasterise([outlier.outline for outlier in chosen], height, width, images.device)
-    soft = soften(hard, [outlier.edge for outlier in chosen])
-    # float32, as on the CPU path: 1 + gain is rounded once, on the host.
-    affine = np.array([(1 + o.change.gain, o.change.offset) for o in chosen], np.float32)
-    factor, offset = torch.from_numpy(affine).to(images.device).T[:, :, None, None]
-    changed = before * factor + offset
-    for index, outlier in enumerate(chosen):
-        if outlier.change.noise_std > 0:
-            changed[index] += torch.from_numpy(outlier.change.noise(height, width)).to(images.device)
-    blended = (before + soft * (changed.clamp(0, 1) - before)).clamp(0, 1)
+    soft = blurred(hard, [outlier.edge for outlier in chosen])
+    changed = apply([outlier.change for outlier in chosen], before)
+    blended = (before + soft * (changed - before)).clamp(0, 1)
     if synthesis.label == "changed":
         hard = ((_mean_5x5((blended - before).abs()) > synthesis.epsilon / 4) & (soft > 0)).float()
     images[present] = blended

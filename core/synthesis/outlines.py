@@ -25,6 +25,11 @@ class Stroke:
     points: NDArray[np.float64]
     width: float
 
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Row and column."""
+        return _mean(self.points)
+
     def draw(self, height: int, width: int) -> NDArray[np.uint8]:
         """The mask of shape (height, width), 1 inside and 0 outside.
 
@@ -61,6 +66,11 @@ class Box:
     column: float
     half: float
 
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Row and column."""
+        return self.row, self.column
+
     def draw(self, height: int, width: int) -> NDArray[np.uint8]:
         """The mask of shape (height, width), 1 inside and 0 outside."""
         mask = np.zeros((height, width), np.uint8)
@@ -80,6 +90,11 @@ class Ellipse:
     second: float
     angle: float
 
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Row and column."""
+        return self.row, self.column
+
     def draw(self, height: int, width: int) -> NDArray[np.uint8]:
         """The mask of shape (height, width), 1 inside and 0 outside."""
         down, right = np.arange(height)[:, None] - self.row, np.arange(width)[None, :] - self.column
@@ -93,6 +108,11 @@ class Polygon:
     """All pixels that a closed polygon goes round an odd number of times. points: (P, 2) float64, P at least 3."""
 
     points: NDArray[np.float64]
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Row and column."""
+        return _mean(self.points)
 
     def draw(self, height: int, width: int) -> NDArray[np.uint8]:
         """The mask of shape (height, width), 1 inside and 0 outside.
@@ -128,6 +148,11 @@ class Level:
     roughness: float
     seed: int
 
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Row and column."""
+        return self.row, self.column
+
     def draw(self, height: int, width: int) -> NDArray[np.uint8]:
         """The mask of shape (height, width), 1 inside and 0 outside."""
         down, right = np.arange(height)[:, None] - self.row, np.arange(width)[None, :] - self.column
@@ -144,12 +169,22 @@ class Several:
 
     parts: tuple[Stroke, ...]
 
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Row and column."""
+        return _mean(np.array([part.centre for part in self.parts]))
+
     def draw(self, height: int, width: int) -> NDArray[np.uint8]:
         """The mask of shape (height, width), 1 inside and 0 outside."""
         return np.asarray(np.max([part.draw(height, width) for part in self.parts], 0), np.uint8)
 
 
 Outline = Stroke | Box | Ellipse | Polygon | Level | Several
+
+
+def _mean(points: NDArray[np.float64]) -> tuple[float, float]:
+    row, column = points.mean(0)
+    return float(row), float(column)
 
 
 def _pixels(centre: float, half: float, size: int) -> tuple[int, int]:

@@ -10,9 +10,10 @@ from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 from pydantic import Field
 
+from core.synthesis.changes import Affine, Change
 from core.synthesis.masks import UNITS, Brush, Mask
 from core.synthesis.outlines import Outline, Stroke
-from core.synthesis.transforms import Change, Mix
+from core.synthesis.transforms import Mix, Place
 
 MAX_TRIES = 20
 
@@ -99,7 +100,8 @@ class Synthesis:
 
     def _candidate(self, rng: np.random.Generator, shape: tuple[int, ...], tries: int) -> PseudoOutlier:
         outline = self.mask.decide(rng, shape[0], shape[1])
-        change = self.mix.decide(rng)
+        row, column = outline.centre
+        change = self.mix.decide(rng, Place(row, column, shape[0] / UNITS))
         edge = float(rng.uniform(0, self.edge)) * shape[0] / UNITS
         return PseudoOutlier(outline, change, edge, tries)
 
@@ -114,7 +116,7 @@ class Synthesis:
         disc = Stroke(np.array([[rows[at], columns[at]]], np.float64), 16 * image.shape[0] / UNITS)
         middle = float(image[rows[at], columns[at]])
         amount = max(2 * self.epsilon, abs(float(rng.normal())))
-        change = Change("shift", offset=amount if middle < 0.5 else -amount)
+        change = Affine("shift", offset=amount if middle < 0.5 else -amount)
         return replace(PseudoOutlier(disc, change), tries=MAX_TRIES, forced=True)
 
 

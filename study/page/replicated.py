@@ -1,7 +1,6 @@
 """How sure are we: the best configurations again under fresh seeds."""
 
 from core.errors import StudyError
-from core.probes import held_out_families
 from study.figures.families import draw_families, families_info
 from study.figures.replicated import ReplicatesInfo, draw_differences, draw_replicates, replicates_info
 from study.page.html import Child, Html, Section, join, paragraphs, plot, table, tag
@@ -113,6 +112,6 @@ def _probe(record: StudyRecord) -> Html:
 def families_held_out(record: StudyRecord) -> list[str]:
     """Families of the probe that no trial may train on; none when the probe is gone."""
     try:
-        return held_out_families(record.definition.probe.open())
+        return record.definition.judged_by()
     except StudyError:
         return []

@@ -44,14 +44,8 @@ def _describe(pair: Trained) -> str:
 
 
 def _how(pair: Trained) -> str:
-    change = pair.outlier.change
-    amount = {
-        "noise": f"noise of std {change.noise_std:.2g}",
-        "shift": f"shift by {change.offset:+.2f}",
-        "scale": f"scale by {1 + change.gain:.2f}",
-    }[change.name]
     again = f", drawn {pair.outlier.tries} times" if pair.outlier.tries > 1 else ""
-    return f"{amount}{', forced' if pair.outlier.forced else again}"
+    return f"{pair.outlier.change.words}{', forced' if pair.outlier.forced else again}"
 
 
 def _examples(record: StudyRecord) -> Html:

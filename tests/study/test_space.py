@@ -78,3 +78,17 @@ def test_the_papers_choice_is_found_where_the_space_holds_it() -> None:
     assert space.values_of(Config()) == {"loss.alpha": 0.5}
     without = parse_space(HEAD + '"loss.alpha" = { low = 0.6, high = 1.0 }', "mine.toml")
     assert without.values_of(Config()) is None
+
+
+def test_transforms_that_a_space_may_use_are_named() -> None:
+    assert parse_space("[study]\ntrials = 1\n[space]\n", "s.toml").trained() == ("noise", "shift", "scale")
+    text = """
+[study]
+trials = 1
+[fixed]
+"synthesis.mix.noise.weight" = 0.0
+"synthesis.mix.coarse.weight" = 0.5
+[space]
+"synthesis.mix.blur.weight" = { low = 0.0, high = 1.0 }
+"""
+    assert parse_space(text, "s.toml").trained() == ("shift", "scale", "coarse", "blur")

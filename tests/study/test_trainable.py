@@ -10,7 +10,7 @@ import torch
 from ray import tune
 
 from core.config import Config, override, to_dict
-from core.errors import TrainingFailed
+from core.errors import BadStorage, TrainingFailed
 from core.probes import build_probe
 from core.slices.table import SliceTable
 from study import trainable
@@ -23,6 +23,7 @@ ENDS = [
     (RuntimeError("shapes do not match"), FAILED, "RuntimeError: shapes do not match (test_trainable.py:"),
     (OSError(errno.ENOSPC, "No space left on device", "/runs/a"), HALTED, "/runs/a: No space left on device"),
     (OSError(errno.ESTALE, "Stale file handle", "/runs/a"), HALTED, "/runs/a: Stale file handle"),
+    (BadStorage("s3://bucket/runs: no answer"), HALTED, "s3://bucket/runs: no answer"),
     (OSError(errno.EINVAL, "Invalid argument"), FAILED, "OSError: [Errno 22] Invalid argument"),
 ]
 
@@ -57,7 +58,7 @@ def task(healthy: SliceTable, tmp_path: Path) -> dict[str, Any]:
     config = override(Config(), {"detector.base": 2, "detector.depth": 2, "training.epochs": 2})
     tables = {role: (str(table.path), table.digest) for role, table in (("train", healthy), ("probe", probe))}
     plain = {"number": 0, "config": to_dict(config), "seed": 0, "folder": str(tmp_path / "trial")}
-    return plain | tables | {"cache": None, "threads": 1, "gpu": 0}
+    return plain | tables | {"cache": None, "threads": 1, "gpu": 0, "families": ["blob-grey", "foci-grey"]}
 
 
 def test_a_trial_run_again_tells_the_same_epochs(task: dict[str, Any]) -> None:

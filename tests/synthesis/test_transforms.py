@@ -1,12 +1,19 @@
 """Equation 1, transform by transform, and the mix in which they occur."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from hypothesis import given
+import torch
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.synthesis import Change, Mix, Noise, Scale, Shift
+from core.synthesis import Affine, Blur, Erase, Mix, Noise, Place, Scale, Shift, Synthesis, Warp
+from core.synthesis.applied import apply
+from core.synthesis.changes import Power, Pull, Waves
+from tests.conftest import head
 
+HERE = Place(4.0, 4.0, 1.0)
 IMAGE = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
 amounts = st.floats(-10, 10, allow_subnormal=False)
 
@@ -14,18 +21,18 @@ amounts = st.floats(-10, 10, allow_subnormal=False)
 @given(c=amounts)
 def test_shift_is_g_of_i_plus_c(c: float) -> None:
     expected = np.clip(IMAGE.astype(np.float64) + c, 0, 1)
-    np.testing.assert_allclose(Change("shift", offset=c).apply(IMAGE), expected, atol=1e-6)
+    np.testing.assert_allclose(Affine("shift", offset=c).apply(IMAGE), expected, atol=1e-6)
 
 
 @given(c=amounts)
 def test_scale_is_g_of_i_plus_i_times_c(c: float) -> None:
     expected = np.clip(IMAGE.astype(np.float64) + IMAGE * c, 0, 1)
-    np.testing.assert_allclose(Change("scale", gain=c).apply(IMAGE), expected, atol=2e-6)
+    np.testing.assert_allclose(Affine("scale", gain=c).apply(IMAGE), expected, atol=2e-6)
 
 
 @given(std=st.floats(0.01, 5), seed=st.integers(0, 2**63 - 1))
 def test_noise_is_g_of_i_plus_n(std: float, seed: int) -> None:
-    change = Change("noise", noise_std=std, noise_seed=seed)
+    change = Affine("noise", noise_std=std, noise_seed=seed)
     found = change.apply(IMAGE)
     np.testing.assert_allclose(found, np.clip(IMAGE.astype(np.float64) + change.noise(8, 8), 0, 1), atol=1e-6)
     np.testing.assert_array_equal(found, change.apply(IMAGE))
@@ -33,23 +40,23 @@ def test_noise_is_g_of_i_plus_n(std: float, seed: int) -> None:
 
 def test_a_change_leaves_its_image_alone() -> None:
     before = IMAGE.copy()
-    for change in (Change("shift", offset=0.5), Change("scale", gain=0.5), Change("noise", noise_std=0.5)):
+    for change in (Affine("shift", offset=0.5), Affine("scale", gain=0.5), Affine("noise", noise_std=0.5)):
         change.apply(IMAGE)
     np.testing.assert_array_equal(IMAGE, before)
 
 
 def test_noise_is_independent_and_has_its_standard_deviation() -> None:
-    noise = Change("noise", noise_std=0.3, noise_seed=1).noise(256, 256)
+    noise = Affine("noise", noise_std=0.3, noise_seed=1).noise(256, 256)
     assert noise.mean() == pytest.approx(0, abs=0.01)
     assert noise.std() == pytest.approx(0.3, rel=0.02)
     assert np.corrcoef(noise[:, 1:].ravel(), noise[:, :-1].ravel())[0, 1] == pytest.approx(0, abs=0.02)
-    assert not np.array_equal(noise, Change("noise", noise_std=0.3, noise_seed=2).noise(256, 256))
+    assert not np.array_equal(noise, Affine("noise", noise_std=0.3, noise_seed=2).noise(256, 256))
 
 
 @pytest.mark.parametrize(("member", "quantity"), [(Shift(std=0.4), "offset"), (Scale(std=0.4), "gain")])
 def test_c_is_normal_with_its_standard_deviation(member: Shift | Scale, quantity: str) -> None:
     rng = np.random.default_rng(0)
-    drawn = np.array([getattr(member.decide(rng), quantity) for _ in range(4000)])
+    drawn = np.array([getattr(member.decide(rng, HERE), quantity) for _ in range(4000)])
     assert drawn.mean() == pytest.approx(0, abs=0.02)
     assert drawn.std() == pytest.approx(0.4, rel=0.05)
 
@@ -73,4 +80,80 @@ def test_weights_that_are_all_zero_are_refused() -> None:
 
 def _names(mix: Mix, count: int) -> list[str]:
     rng = np.random.default_rng(0)
-    return [mix.decide(rng).name for _ in range(count)]
+    return [mix.decide(rng, HERE).name for _ in range(count)]
+
+
+ON = {name: replace(member, weight=1.0) for name, member in Mix().members.items()}
+SLICE = head(3, 64) / np.float32(255)
+
+
+def _only(name: str) -> Synthesis:
+    return Synthesis(mix=Mix(**{other: replace(each, weight=float(other == name)) for other, each in ON.items()}))
+
+
+@pytest.mark.parametrize("name", list(ON))
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), height=st.integers(8, 70), width=st.integers(8, 70))
+def test_a_decided_change_repeats_stays_in_range_and_leaves_its_image(
+    name: str, seed: int, height: int, width: int
+) -> None:
+    image = np.random.default_rng(seed).random((height, width), np.float32)
+    before = image.copy()
+    place = Place(height / 3, width / 2, height / 128)
+    first, second = (ON[name].decide(np.random.default_rng(seed), place) for _ in range(2))
+    assert first == second
+    assert first.name == name
+    assert first.words
+    changed = first.apply(image)
+    assert (changed.dtype, changed.shape) == (np.float32, image.shape)
+    assert 0 <= changed.min() <= changed.max() <= 1
+    np.testing.assert_array_equal(changed, second.apply(image))
+    np.testing.assert_array_equal(image, before)
+
+
+@pytest.mark.parametrize("name", list(ON))
+def test_a_batch_is_changed_as_its_elements_are_and_as_on_the_cpu(name: str) -> None:
+    rng = np.random.default_rng(0)
+    changes = [ON[name].decide(rng, Place(*rng.uniform(10, 50, 2), 0.5)) for _ in range(8)]
+    slices = np.stack([head(index, 64) for index in range(8)]) / np.float32(255)
+    together = apply(changes, torch.from_numpy(slices))
+    for index, change in enumerate(changes):
+        alone = apply([change], torch.from_numpy(slices[index : index + 1]))
+        assert torch.equal(together[index], alone[0])
+        np.testing.assert_allclose(together[index].numpy(), change.apply(slices[index]), atol=2e-5)
+
+
+@pytest.mark.parametrize("name", list(ON))
+def test_every_transform_makes_visible_outliers(name: str) -> None:
+    found = [_only(name).pseudo_outlier(SLICE, 0, 1, row)[0] for row in range(40)]
+    assert np.mean([outlier.forced for outlier in found if outlier]) < 0.3
+    assert {outlier.change.name for outlier in found if outlier and not outlier.forced} == {name}
+
+
+def test_a_source_pushes_outwards_and_a_sink_draws_in() -> None:
+    rows, columns = np.mgrid[:65, :65]
+    disc = (np.hypot(rows - 32, columns - 32) < 10).astype(np.float32)
+    assert Pull(32.0, 32.0, 30.0, 0.6).apply(disc).sum() > 1.3 * disc.sum()
+    assert Pull(32.0, 32.0, 30.0, -0.6).apply(disc).sum() < 0.8 * disc.sum()
+    far = np.hypot(rows - 32, columns - 32) > 30
+    np.testing.assert_array_equal(Pull(32.0, 32.0, 30.0, 0.6).apply(disc)[far], disc[far])
+
+
+def test_gamma_leaves_black_and_white_and_coarse_noise_is_coarse() -> None:
+    assert Power(0.5).apply(np.array([[0.0, 0.25, 1.0]], np.float32)).tolist() == [[0.0, 0.5, 1.0]]
+    noise = Waves(0.2, 16, 1).noise(128, 128)
+    assert noise.std() == pytest.approx(0.2 * 0.67, rel=0.2)  # enlarging averages neighbours of the grid
+    assert np.corrcoef(noise[:, 1:].ravel(), noise[:, :-1].ravel())[0, 1] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "told"),
+    [
+        (Erase, {"min_value": 0.9, "max_value": 0.5}, "min_value = 0.9 must not exceed max_value = 0.5"),
+        (Blur, {"min_sigma": 9.0}, "min_sigma = 9.0 must not exceed max_sigma = 8.0"),
+        (Warp, {"min_radius": 33.0}, "min_radius = 33.0 must not exceed max_radius = 32.0"),
+    ],
+)
+def test_a_minimum_above_the_maximum_is_refused(kind: type, values: dict[str, float], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        kind(**values)

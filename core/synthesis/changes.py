@@ -1,0 +1,158 @@
+"""Decided transforms: what becomes of a slice inside the mask, before the two are blended.
+
+Each `apply` takes a slice (H, W) float32 in [0, 1] and gives another, without chance. `core.synthesis.device` applies
+the same records to a batch.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Image = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Affine:
+    """g(I + gain * I + offset + N) (eq. 1). noise_std is 0 without noise; the noise follows from noise_seed alone."""
+
+    name: Literal["noise", "shift", "scale"]
+    gain: float = 0.0
+    offset: float = 0.0
+    noise_std: float = 0.0
+    noise_seed: int = 0
+
+    @property
+    def words(self) -> str:
+        """What happens, for people."""
+        amounts = {
+            "noise": f"noise of std {self.noise_std:.2g}",
+            "shift": f"shift by {self.offset:+.2f}",
+            "scale": f"scale by {1 + self.gain:.2f}",
+        }
+        return amounts[self.name]
+
+    def noise(self, height: int, width: int) -> Image:
+        """The noise image N ~ N(0, noise_std) of shape (height, width), independent per pixel."""
+        return _normal(self.noise_seed, height, width) * np.float32(self.noise_std)
+
+    def apply(self, image: Image) -> Image:
+        """The changed slice."""
+        changed = image * np.float32(1 + self.gain) + np.float32(self.offset)
+        if self.noise_std > 0:
+            changed += self.noise(*image.shape)
+        return np.clip(changed, 0, 1, out=changed)
+
+
+@dataclass(frozen=True)
+class Power:
+    """I to the power of `exponent`: darkens or brightens mid-greys, and leaves 0 and 1."""
+
+    exponent: float
+    name: Literal["gamma"] = "gamma"
+
+    @property
+    def words(self) -> str:
+        """What happens, for people."""
+        return f"power of {self.exponent:.2f}"
+
+    def apply(self, image: Image) -> Image:
+        """The changed slice."""
+        return np.power(image, np.float32(self.exponent))
+
+
+@dataclass(frozen=True)
+class Waves:
+    """g(I + W): W is N(0, std) on a grid of `cells` x `cells`, enlarged to the slice and rolled."""
+
+    std: float
+    cells: int
+    seed: int
+    name: Literal["coarse"] = "coarse"
+
+    @property
+    def words(self) -> str:
+        """What happens, for people."""
+        return f"coarse noise of std {self.std:.2g}"
+
+    def noise(self, height: int, width: int) -> Image:
+        """W of shape (height, width)."""
+        coarse = _normal(self.seed, self.cells, self.cells) * np.float32(self.std)
+        down, right = np.random.default_rng(self.seed).integers(0, (height, width))
+        return np.roll(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), (down, right), (0, 1))
+
+    def apply(self, image: Image) -> Image:
+        """The changed slice."""
+        changed = image + self.noise(*image.shape)
+        return np.clip(changed, 0, 1, out=changed)
+
+
+@dataclass(frozen=True)
+class Fill:
+    """One grey everywhere."""
+
+    value: float
+    name: Literal["erase"] = "erase"
+
+    @property
+    def words(self) -> str:
+        """What happens, for people."""
+        return f"filled with {self.value:.2f}"
+
+    def apply(self, image: Image) -> Image:
+        """The changed slice."""
+        return np.full_like(image, self.value)
+
+
+@dataclass(frozen=True)
+class Smooth:
+    """Texture lost: a Gaussian blur with this standard deviation in pixels; beyond the frame lies background."""
+
+    sigma: float
+    name: Literal["blur"] = "blur"
+
+    @property
+    def words(self) -> str:
+        """What happens, for people."""
+        return f"blur of {self.sigma:.1f} pixels"
+
+    def apply(self, image: Image) -> Image:
+        """The changed slice."""
+        size = 2 * int(np.ceil(3 * self.sigma)) + 1
+        blurred = cv2.GaussianBlur(image, (size, size), self.sigma, borderType=cv2.BORDER_CONSTANT)
+        return np.clip(np.asarray(blurred, np.float32), 0, 1)
+
+
+@dataclass(frozen=True)
+class Pull:
+    """Tissue pushed away from a point (amount > 0, a source) or drawn to it (a sink), within `radius` pixels."""
+
+    row: float
+    column: float
+    radius: float
+    amount: float
+    name: Literal["warp"] = "warp"
+
+    @property
+    def words(self) -> str:
+        """What happens, for people."""
+        return f"{'source' if self.amount > 0 else 'sink'} of {abs(self.amount):.2f} within {self.radius:.0f} pixels"
+
+    def apply(self, image: Image) -> Image:
+        """The changed slice: each pixel shows what lay nearer to the point, or farther from it."""
+        rows, columns = np.mgrid[: image.shape[0], : image.shape[1]]
+        down, right = rows - self.row, columns - self.column
+        near = np.clip(1 - (down**2 + right**2) / self.radius**2, 0, None) ** 2 * self.amount
+        # OpenCV's remap would round positions to 1/32 of a pixel.
+        found = ndimage.map_coordinates(image, [rows - down * near, columns - right * near], order=1, mode="nearest")
+        return np.asarray(found, np.float32)
+
+
+Change = Affine | Power | Waves | Fill | Smooth | Pull
+
+
+def _normal(seed: int, height: int, width: int) -> Image:
+    return np.random.Generator(np.random.Philox(seed)).standard_normal((height, width), np.float32)

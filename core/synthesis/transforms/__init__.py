@@ -1,0 +1,50 @@
+"""Transforms and the mix in which they occur. A new one is one file and one field of `Mix`; the contract in
+tests/synthesis holds it from then on, and `core.probes` says which families of the probe it gives away.
+"""
+
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
+
+import numpy as np
+
+from core.synthesis.changes import Change
+from core.synthesis.transforms.deformation import Warp
+from core.synthesis.transforms.intensity import Noise, Scale, Shift
+from core.synthesis.transforms.terms import Place
+from core.synthesis.transforms.texture import Blur, Coarse, Erase, Gamma
+
+__all__ = ["Blur", "Coarse", "Erase", "Gamma", "Mix", "Noise", "Place", "Scale", "Shift", "Transform", "Warp"]
+
+Transform = Noise | Shift | Scale | Gamma | Coarse | Erase | Blur | Warp
+
+
+@dataclass(frozen=True)
+class Mix:
+    """The transform mix: each transform occurs in proportion to its weight; the paper's is the first three, equally."""
+
+    noise: Noise = field(default_factory=Noise)
+    shift: Shift = field(default_factory=Shift)
+    scale: Scale = field(default_factory=Scale)
+    gamma: Gamma = field(default_factory=Gamma)
+    coarse: Coarse = field(default_factory=Coarse)
+    erase: Erase = field(default_factory=Erase)
+    blur: Blur = field(default_factory=Blur)
+    warp: Warp = field(default_factory=Warp)
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        if sum(member.weight for member in self.members.values()) <= 0:
+            raise ValueError(f"the weights of {', '.join(self.members)} are all 0; at least one must be positive")
+
+    @property
+    def members(self) -> dict[str, Transform]:
+        """The transforms by name."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+    def decide(self, rng: np.random.Generator, place: Place) -> Change:
+        """Choose one transform by weight and draw its quantity."""
+        members = list(self.members.values())
+        weights = np.array([member.weight for member in members])
+        chosen = rng.choice(len(members), p=weights / weights.sum())
+        return members[chosen].decide(rng, place)
