@@ -26,7 +26,11 @@ def run(program: Callable[..., Any]) -> None:
         sys.exit(2)
     except OSError as failure:
         where = f" {failure.filename!r}" if failure.filename else ""
-        err.print(f"error: the system refused a file operation{where}: {failure.strerror}", style="red", markup=False)
+        err.print(
+            f"error: the system refused a file operation{where}: {failure.strerror or failure}",
+            style="red",
+            markup=False,
+        )
         sys.exit(2)
     except KeyboardInterrupt:
         err.print("interrupted", style="yellow")

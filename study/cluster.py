@@ -25,6 +25,7 @@ os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
 os.environ.setdefault("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")
 
 import ray
+from ray.exceptions import AuthenticationError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from core.console import err, out
@@ -84,9 +85,19 @@ class Cluster:
 @contextmanager
 def _connected() -> Iterator[None]:
     """Within a job or with RAY_ADDRESS set, use that cluster; otherwise start one here, on loopback, for this run."""
-    joined = "RAY_ADDRESS" in os.environ
-    options: dict[str, Any] = {} if joined else {"include_dashboard": False}
-    ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
+    joined = os.environ.get("RAY_ADDRESS")
+    # Without an address Ray would join whatever `ray start` has left running on this machine.
+    options: dict[str, Any] = {} if joined else {"address": "local", "include_dashboard": False}
+    try:
+        ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
+    except (ConnectionError, AuthenticationError) as failure:
+        if not joined:
+            raise
+        reason = str(failure).splitlines()[0].split(". ")[0]
+        raise BadStudy(
+            f"RAY_ADDRESS={joined}: {reason}; expected a running cluster, and its token in ~/.ray/auth_token or "
+            f"RAY_AUTH_TOKEN"
+        ) from None
     try:
         resources = ray.cluster_resources()
         where = "the Ray cluster" if joined else "Ray on this machine"

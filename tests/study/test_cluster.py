@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import ray
+from ray.exceptions import AuthenticationError
 
 from core.errors import BadStudy
 from study import cluster
@@ -31,6 +32,33 @@ def test_trials_are_packed(
     monkeypatch.setattr(ray, "cluster_resources", lambda: have)
     found = Cluster(cpus, gpus, concurrent, None, [])._fitting()
     assert (found.gpus, found.count) == expected
+
+
+@pytest.mark.parametrize(
+    "failure", [ConnectionError("Could not reach it.\nMore"), AuthenticationError("no token was found. To generate")]
+)
+def test_a_cluster_that_cannot_be_joined_is_one_sentence(failure: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: Any) -> None:
+        raise failure
+
+    monkeypatch.setattr(ray, "init", refuse)
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    with pytest.raises(BadStudy, match=r"RAY_ADDRESS=10.0.0.1:6379: .*; expected a running cluster, and its token"):
+        _ = Cluster(1, None, None, None, []).slots
+
+
+def test_a_cluster_of_ones_own_is_never_somebody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+
+    def remember(**options: Any) -> None:
+        asked.update(options)
+        raise ConnectionError("enough")
+
+    monkeypatch.setattr(ray, "init", remember)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with pytest.raises(ConnectionError):
+        _ = Cluster(1, None, None, None, []).slots
+    assert asked["address"] == "local"
 
 
 def test_a_trial_that_fits_nowhere_is_told_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
