@@ -1,8 +1,9 @@
 """The Optuna study behind a search: what is asked next, what each epoch decides, and how each trial ended.
 
 The study's storage is the only truth. Whatever is killed, opening it again gives finished trials as they were and hands
-unfinished ones out once more; they go on from their checkpoint. ASHA's rungs are kept by Optuna's own pruner in the
-storage, so its decisions do not depend on which process makes them.
+unfinished ones out once more; they go on from their checkpoint. Every decision is recorded before the epoch that it is
+about, so whatever is seen of an epoch, its decision stands; and a trial that was killed while its parameters were drawn
+is drawn again to the same values.
 """
 
 import warnings
@@ -17,6 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from core.config import Config, to_dict
 from core.errors import BadConfig
+from study.asha import Asha
 from study.journal import Journal
 from study.space import Space
 
@@ -28,6 +30,7 @@ NODE = "node"
 SECONDS = "seconds"
 CPUS = "cpus"
 GPUS = "gpus"
+STOPPED = "stopped"  # the epoch after which ASHA stopped the trial
 FORKED = "forked"  # number of the trial in the study that this one was forked from
 PAPER = "paper"  # set on the trial that is the preset's own choice
 _UNFINISHED = (TrialState.RUNNING, TrialState.WAITING)
@@ -90,12 +93,13 @@ class SearchSource:
 
 
 class Ledger:
-    """Asks, records and decides. One process at a time holds a study's ledger."""
+    """Asks, records and decides. One process at a time holds a study's ledger.
 
-    def __init__(self, study: optuna.Study, source: Source, epochs: int, seed: int) -> None:
-        self.study, self.source, self.epochs, self.seed = study, source, epochs, seed
-        self._stopped: set[int] = set()
-        self._failed: dict[int, str] = {}
+    asha: None stops no trial early.
+    """
+
+    def __init__(self, study: optuna.Study, source: Source, epochs: int, seed: int, asha: Asha | None = None) -> None:
+        self.study, self.source, self.epochs, self.seed, self.asha = study, source, epochs, seed, asha
         source.prepare(study)
         self._resumed = [trial.number for trial in self.trials() if trial.state == TrialState.RUNNING]
         self.found = {trial.number for trial in self.trials() if trial.state.is_finished()}
@@ -127,36 +131,49 @@ class Ledger:
         while self._resumed:
             number = self._resumed.pop(0)
             trial = self.trials()[number]
-            if self._should_stop(number):  # killed between its report and the decision
-                self._stopped.add(number)
-                self.finish(number)
-            elif CONFIG in trial.user_attrs:
-                yield Assignment(number, trial.user_attrs[CONFIG], trial.user_attrs[SEED])
-            else:  # killed between asking and building: its parameters are incomplete
-                self.fail(number, "interrupted before it began")
-        while self._asked() < self.total:
-            self._reseed()
-            asked = self.study.ask()
-            try:
-                config, seed = self.source.assign(asked)
-            except BadConfig as mistake:
-                self.fail(asked.number, str(mistake))
+            if self.finish(number).is_finished():  # killed between its last epoch and the end
                 continue
-            asked.set_user_attr(SEED, seed)
-            asked.set_user_attr(CONFIG, to_dict(config))
-            yield Assignment(asked.number, to_dict(config), seed)
+            if CONFIG in trial.user_attrs:
+                yield Assignment(number, trial.user_attrs[CONFIG], trial.user_attrs[SEED])
+            else:
+                yield from self._built(self._asked_again(number))
+        while self._asked() < self.total:
+            self._reseed(self._asked())
+            yield from self._built(self.study.ask())
+
+    def _built(self, asked: optuna.Trial) -> Iterator[Assignment]:
+        try:
+            config, seed = self.source.assign(asked)
+        except BadConfig as mistake:
+            self.fail(asked.number, str(mistake))
+            return
+        asked.set_user_attr(SEED, seed)
+        asked.set_user_attr(CONFIG, to_dict(config))
+        yield Assignment(asked.number, to_dict(config), seed)
+
+    def _asked_again(self, number: int) -> optuna.Trial:
+        """A trial that was killed before its parameters were complete: always the last that was asked.
+
+        Values that it has are forgotten here, so that drawing them once more leaves the sampler where it was.
+        """
+        self._reseed(self._asked() - 1)
+        trial = self._live(number)
+        trial._cached_frozen_trial.params.clear()
+        trial._cached_frozen_trial.distributions.clear()
+        return trial
 
     def report(self, number: int, epoch: int, value: float, figures: dict[str, Any]) -> bool:
         """Record an epoch; True when the trial should stop. Epochs already recorded, as on a resume, change nothing."""
         if epoch in self.trials()[number].intermediate_values:
             return False
+        others = (trial.intermediate_values for trial in self.trials() if trial.number != number)
+        stops = self.asha is not None and epoch < self.epochs and self.asha.stops(epoch, value, others)
+        if stops or STOPPED in self.trials()[number].user_attrs:
+            self.note(number, **{STOPPED: epoch if stops else 0})
         trial = self._live(number)
         trial.set_user_attr(f"{EPOCHS} {epoch}", figures)
         trial.report(value, epoch)
-        if epoch < self.epochs and trial.should_prune():
-            self._stopped.add(number)
-            return True
-        return False
+        return stops
 
     def fail(self, number: int, reason: str) -> None:
         """Record that a trial failed, and why. It is never asked again."""
@@ -172,7 +189,7 @@ class Ledger:
         values = trial.intermediate_values
         if self.epochs in values:
             self.study.tell(number, values[self.epochs])
-        elif number in self._stopped:
+        elif values and trial.user_attrs.get(STOPPED) == max(values):
             self.study.tell(number, state=TrialState.PRUNED)  # takes its last intermediate value
         return self.trials()[number].state
 
@@ -189,17 +206,9 @@ class Ledger:
     def _live(self, number: int) -> optuna.Trial:
         return optuna.Trial(self.study, self.trials()[number]._trial_id)
 
-    def _should_stop(self, number: int) -> bool:
-        trial = self.trials()[number]
-        return (
-            bool(trial.intermediate_values)
-            and max(trial.intermediate_values) < self.epochs
-            and (self._live(number).should_prune())
-        )
-
-    def _reseed(self) -> None:
-        """A sampler made anew would repeat its first draws; seeding by trial number makes restarts invisible."""
-        self.study.sampler = sampler([self.seed, self._asked()])
+    def _reseed(self, asked: int) -> None:
+        """A sampler made anew would repeat its first draws; seeding by the order of asking makes restarts invisible."""
+        self.study.sampler = sampler([self.seed, asked])
 
 
 def sampler(seed: list[int]) -> optuna.samplers.TPESampler:
@@ -212,7 +221,7 @@ def sampler(seed: list[int]) -> optuna.samplers.TPESampler:
         )
 
 
-def open_study(events: Path | BaseStorage, name: str, pruner: optuna.pruners.BasePruner | None = None) -> optuna.Study:
+def open_study(events: Path | BaseStorage, name: str) -> optuna.Study:
     """The Optuna study of this name in a journal file or another storage, made if it is not there."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = JournalStorage(Journal(events)) if isinstance(events, Path) else events
@@ -221,13 +230,6 @@ def open_study(events: Path | BaseStorage, name: str, pruner: optuna.pruners.Bas
         study_name=name,
         direction="maximize",
         load_if_exists=True,
-        pruner=pruner or optuna.pruners.NopPruner(),
+        pruner=optuna.pruners.NopPruner(),
         sampler=sampler([0, 0]),
     )
-
-
-def asha(grace: int, reduction: int) -> optuna.pruners.BasePruner:
-    """Asynchronous successive halving (Li et al. 2020); a reduction of 1 never stops a trial."""
-    if reduction == 1:
-        return optuna.pruners.NopPruner()
-    return optuna.pruners.SuccessiveHalvingPruner(min_resource=grace, reduction_factor=reduction)

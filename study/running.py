@@ -11,11 +11,12 @@ from core.console import out
 from core.durable import write_json
 from core.errors import BadStorage, BadStudy
 from core.slices.split import require_disjoint
+from study.asha import Asha
 from study.cluster import Cluster
 from study.events import Events, refusing
 from study.execution import execute
 from study.folder import OBJECTIVE, OBJECTIVE_TEXT, Definition, StudyFolder, subjects_by_role
-from study.ledger import CONFIG, Ledger, SearchSource, asha, open_study
+from study.ledger import CONFIG, Ledger, SearchSource, open_study
 from study.progress import Progress
 from study.replicates import ReplicateSource, leaders
 from study.selection import Verdict, candidates, decide, plain
@@ -67,9 +68,9 @@ class Run:
 
         events = Events(self.folder, self.definition)
         storage = events.storage()
-        trials = open_study(storage, events.named("search"), asha(plan.grace, plan.reduction))
+        trials = open_study(storage, events.named("search"))
         source = SearchSource(self.space, self.trials or plan.trials, self.forked)
-        self._carry_out("search", Ledger(trials, source, epochs, plan.seed), base)
+        self._carry_out("search", Ledger(trials, source, epochs, plan.seed, Asha(plan.grace, plan.reduction)), base)
         write_trials(trials, self.folder.trials)
         if self.cluster.interrupted.is_set():
             return None

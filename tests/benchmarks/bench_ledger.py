@@ -6,7 +6,8 @@ from pathlib import Path
 import optuna
 import pytest
 
-from study.ledger import Assignment, Ledger, SearchSource, asha, open_study
+from study.asha import Asha
+from study.ledger import Assignment, Ledger, SearchSource, open_study
 from study.space import load_space
 
 TRIALS, EPOCHS = 1000, 10
@@ -19,14 +20,15 @@ def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("ledger") / "journal.log"
     ledger = _opened(path, TRIALS)
     random = optuna.samplers.RandomSampler(seed=0)
-    ledger._reseed = lambda: setattr(ledger.study, "sampler", random)  # type: ignore[method-assign]
+    ledger._reseed = lambda asked: setattr(ledger.study, "sampler", random)  # type: ignore[method-assign]
     for assignment in ledger.assignments():
         _carry_out(ledger, assignment)
     return path
 
 
 def _opened(path: Path, trials: int) -> Ledger:
-    return Ledger(open_study(path, "search", asha(2, 3)), SearchSource(load_space("everything")[1], trials), EPOCHS, 0)
+    source = SearchSource(load_space("everything")[1], trials)
+    return Ledger(open_study(path, "search"), source, EPOCHS, 0, Asha(2, 3))
 
 
 def _carry_out(ledger: Ledger, assignment: Assignment) -> None:

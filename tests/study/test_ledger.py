@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import FrozenTrial, TrialState
 
-from study.ledger import Ledger, SearchSource, asha, open_study
+from study.asha import Asha
+from study.ledger import Ledger, SearchSource, open_study
 from study.space import Space, parse_space
 
 EPOCHS = 9
@@ -41,8 +42,8 @@ def _space() -> Space:
 
 
 def _open(journal: Path, trials: int = 12, forked: Sequence[FrozenTrial] = ()) -> tuple[optuna.Study, Ledger]:
-    study = open_study(journal, "search", asha(1, 3))
-    return study, Ledger(study, SearchSource(_space(), trials, forked), EPOCHS, 0)
+    study = open_study(journal, "search")
+    return study, Ledger(study, SearchSource(_space(), trials, forked), EPOCHS, 0, Asha(1, 3))
 
 
 def _run(journal: Path, events: int | None = None, trials: int = 12) -> optuna.Study:
