@@ -4,8 +4,9 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import FrameType
@@ -18,10 +19,11 @@ if "RAY_ADDRESS" not in os.environ:
     os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # its banner ignores verbose=0
 os.environ.setdefault("RAY_DEDUP_LOGS", "0")
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")  # a trial without a GPU sees none
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
 os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
+os.environ.setdefault("TUNE_PRINT_ALL_TRIAL_ERRORS", "0")  # a line of ours tells of a worker that died
 os.environ.setdefault("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")
 
 import ray
@@ -39,13 +41,21 @@ class Cluster:
 
     cpus, gpus: of one trial; gpus None is one per trial where there are any. concurrent: trials at a time at most; None
     is what fits now, so a cluster that grows should be given it. cache: folder on each node's own disk for copies of
-    the tables. shared: files that every node must see. interrupted: set by Ctrl-C and SIGTERM.
+    the tables. shared: files that every node must see. memory: bytes that one trial may allocate, None for no limit.
+    interrupted: set by Ctrl-C and SIGTERM.
     """
 
     def __init__(
-        self, cpus: int, gpus: float | None, concurrent: int | None, cache: Path | None, shared: Sequence[str]
+        self,
+        cpus: int,
+        gpus: float | None,
+        concurrent: int | None,
+        cache: Path | None,
+        shared: Sequence[str],
+        memory: int | None = None,
     ) -> None:
-        self.cpus, self.gpus, self.concurrent, self.cache, self.shared = cpus, gpus, concurrent, cache, shared
+        self.cpus, self.gpus, self.memory, self.concurrent = cpus, gpus, memory, concurrent
+        self.cache, self.shared = cache, shared
         self.interrupted = threading.Event()
         self._entered = ExitStack()
 
@@ -69,17 +79,21 @@ class Cluster:
         gpus = self.gpus
         if gpus is None:
             gpus = 1.0 if have.get("GPU", 0) > 0 else 0.0
-        if self.concurrent:
-            return Slots(self.cpus, gpus, self.concurrent, self.cache)
-        fits = int(have.get("CPU", 0) // self.cpus)
-        if gpus > 0:
-            fits = min(fits, int(have.get("GPU", 0) / gpus + 1e-9))
+        trial = Slots(self.cpus, gpus, self.concurrent or 0, self.cache, self.memory)
+        if trial.count:
+            return trial
+        asked = {"CPU": self.cpus, "GPU": gpus, "memory": self.memory or 0}
+        fits = min(int(have.get(name, 0) / amount + 1e-9) for name, amount in asked.items() if amount)
         if fits < 1:
             raise BadStudy(
-                f"a trial asks for {self.cpus} CPUs and {gpus:g} GPUs; the cluster has {have.get('CPU', 0):g} CPUs and "
-                f"{have.get('GPU', 0):g} GPUs; on a cluster that grows, say --concurrent N"
+                f"a trial asks for {self._amounts(asked)}; the cluster has {self._amounts(have)}; on a cluster that "
+                f"grows, say --concurrent N"
             )
-        return Slots(self.cpus, gpus, fits, self.cache)
+        return replace(trial, count=fits)
+
+    def _amounts(self, of: Mapping[str, float]) -> str:
+        memory = f" and {of.get('memory', 0) / 2**30:.1f} GiB" if self.memory else ""
+        return f"{of.get('CPU', 0):g} CPUs and {of.get('GPU', 0):g} GPUs{memory}"
 
 
 @contextmanager

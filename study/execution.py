@@ -20,26 +20,33 @@ from ray.tune.search import Searcher
 
 from core.errors import BadStorage
 from core.mirror import address, filesystem, is_remote
+from study.deaths import Deaths, Silent
 from study.events import refusing
 from study.folder import TableReference
-from study.ledger import CPUS, GPUS, NODE, SECONDS, Assignment, Ledger
+from study.ledger import CPUS, GPUS, NODE, Assignment, Ledger
 from study.progress import Progress
 from study.trainable import FAILED, HALTED, VALUE, run_trial
 
 # It logs each snapshot of Tune's state that could not be written; nobody reads those, and _Halt tells of the storage.
 logging.getLogger("ray.tune.execution.experiment_state").setLevel(logging.CRITICAL)
-# A worker that dies is started again this often; it goes on from its checkpoint.
-_RESTARTS = 3
 
 
 @dataclass(frozen=True)
 class Slots:
-    """What one trial occupies, how many run at once, and where a node keeps copies of tables."""
+    """What one trial occupies, how many run at once, and where a node keeps copies of tables.
+
+    memory: bytes that a training may allocate, None for no limit.
+    """
 
     cpus: int
     gpus: float
     count: int
     cache: Path | None = None
+    memory: int | None = None
+
+    def resources(self) -> dict[str, float]:
+        """What Ray sets aside for a trial."""
+        return {"cpu": self.cpus, "gpu": self.gpus} | ({"memory": self.memory} if self.memory else {})
 
 
 class _Unsaved:
@@ -71,11 +78,23 @@ class _Halt:
 
 
 class _LedgerSearcher(_Unsaved, Searcher):
-    """Hands the ledger's assignments to Tune and tells the ledger how each ended."""
+    """Hands the ledger's assignments to Tune and tells the ledger how each ended.
 
-    def __init__(self, ledger: Ledger, task: dict[str, Any], folder: Path, progress: Progress, halt: _Halt) -> None:
+    given_up: why, by trial, for those whose workers died too often.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        task: dict[str, Any],
+        folder: Path,
+        progress: Progress,
+        halt: _Halt,
+        given_up: dict[int, str],
+    ) -> None:
         super().__init__(metric=VALUE, mode="max")
         self.ledger, self.task, self.folder, self.progress, self.halt = ledger, task, folder, progress, halt
+        self.given_up = given_up
         self._assignments: Iterator[Assignment] = ledger.assignments()
         self._numbers: dict[str, int] = {}
 
@@ -94,10 +113,11 @@ class _LedgerSearcher(_Unsaved, Searcher):
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         number = self._numbers.pop(trial_id)
         with self.halt.on_refusal():
-            if error and not self.halt.reason:
-                self.ledger.fail(number, f"its worker died {_RESTARTS + 1} times")
-            elif result and FAILED in result:
-                self.ledger.fail(number, result[FAILED])
+            reason = self.given_up.pop(number, (result or {}).get(FAILED))
+            if reason and not self.halt.reason:
+                self.ledger.fail(number, reason)
+            elif error:  # Tune's word, as when a worker died between two trials; it is no fault of the second
+                self.ledger.again(number)
             self.progress.ended(number, self.ledger.finish(number), self.ledger)
 
     # The ledger's storage is what a restart reads; Tune's own copy of a searcher would be a second truth.
@@ -109,11 +129,30 @@ class _LedgerSearcher(_Unsaved, Searcher):
 
 
 class _LedgerScheduler(_Unsaved, FIFOScheduler):
-    """Asks the ledger after each epoch whether a trial goes on."""
+    """Asks the ledger after each epoch whether a trial goes on, and after each death of a worker, whether it does."""
 
-    def __init__(self, ledger: Ledger, progress: Progress, halt: _Halt) -> None:
+    def __init__(
+        self, ledger: Ledger, progress: Progress, halt: _Halt, deaths: Deaths, given_up: dict[int, str]
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.ledger, self.progress, self.halt = ledger, progress, halt
+        self.deaths, self.given_up = deaths, given_up
+        self._repeating: set[int] = set()
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        number = trial.config["number"]
+        epoch = self.ledger.epochs_of(number)
+        reason = self.deaths.why_to_give_up(number, epoch)
+        if reason:
+            self.given_up[number] = reason
+        else:
+            self.progress.died(number, epoch, self.deaths.now.words)
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Any:
+        for trial in tune_controller.get_trials() if self.given_up else ():
+            if trial.status == trial.PENDING and trial.config["number"] in self.given_up:
+                tune_controller.stop_trial(trial)
+        return super().choose_trial_to_run(tune_controller)
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         if HALTED in result:
@@ -121,11 +160,14 @@ class _LedgerScheduler(_Unsaved, FIFOScheduler):
         if FAILED in result or HALTED in result:
             return str(TrialScheduler.CONTINUE)
         number, epoch = trial.config["number"], result["epoch"]
+        if self.ledger.has(number, epoch) and not (result["replayed"] or number in self._repeating):
+            self._repeating.add(number)
+            self.progress.repeats(number, epoch)
         stop = False
         with self.halt.on_refusal():
             stop = self.ledger.report(number, epoch, result[VALUE], json.loads(result["figures"]))
             occupied = {CPUS: trial.config["threads"], GPUS: trial.config["gpu"]}
-            self.ledger.note(number, **{NODE: result["node"], SECONDS: result["time_total_s"]}, **occupied)
+            self.ledger.note(number, **{NODE: result["node"]}, **occupied)
         self.progress.epoch(number, epoch, result[VALUE])
         return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
 
@@ -170,13 +212,33 @@ def execute(
         "families": families,
         "threads": slots.cpus,
         "gpu": slots.gpus,
+        "memory": slots.memory,
     }
-    halt = _Halt(interrupted)
-    tuner = tune.Tuner(
-        tune.with_resources(run_trial, {"cpu": slots.cpus, "gpu": slots.gpus}),
+    halt, deaths = _Halt(interrupted), Deaths()
+    with progress, halt.on_refusal(), deaths.told_by_tune():
+        while ledger.waiting and not interrupted.is_set():
+            _attempt(ledger, task, folder, attempts, slots, progress, halt, deaths)
+    if halt.reason:
+        raise BadStorage(halt.reason)
+
+
+def _attempt(
+    ledger: Ledger,
+    task: dict[str, Any],
+    folder: Path,
+    attempts: Path,
+    slots: Slots,
+    progress: Progress,
+    halt: _Halt,
+    deaths: Deaths,
+) -> None:
+    """Hand out everything that remains. A trial that Tune gave up, and the ledger did not, remains for another."""
+    given_up: dict[int, str] = {}
+    tune.Tuner(
+        tune.with_resources(run_trial, slots.resources()),
         tune_config=tune.TuneConfig(
-            search_alg=_LedgerSearcher(ledger, task, folder.resolve(), progress, halt),
-            scheduler=_LedgerScheduler(ledger, progress, halt),
+            search_alg=_LedgerSearcher(ledger, task, folder.resolve(), progress, halt, given_up),
+            scheduler=_LedgerScheduler(ledger, progress, halt, deaths, given_up),
             num_samples=ledger.remaining(),
             max_concurrent_trials=slots.count,
             reuse_actors=True,  # a fresh process spends five seconds on importing torch
@@ -185,12 +247,9 @@ def execute(
             name=f"attempt-{uuid4().hex[:8]}",
             storage_path=address(attempts.resolve()).removeprefix("s3://"),
             storage_filesystem=filesystem() if is_remote(attempts.resolve()) else None,
-            failure_config=tune.FailureConfig(max_failures=_RESTARTS),
-            stop=_Interrupt(interrupted),
+            failure_config=tune.FailureConfig(max_failures=-1),  # `deaths` decides
+            stop=_Interrupt(halt.interrupted),
+            callbacks=[Silent()],
             verbose=0,
         ),
-    )
-    with progress, halt.on_refusal():
-        tuner.fit()
-    if halt.reason:
-        raise BadStorage(halt.reason)
+    ).fit()

@@ -27,7 +27,6 @@ REASON = "reason"
 CONFIG = "config"
 SEED = "seed"
 NODE = "node"
-SECONDS = "seconds"
 CPUS = "cpus"
 GPUS = "gpus"
 STOPPED = "stopped"  # the epoch after which ASHA stopped the trial
@@ -122,6 +121,11 @@ class Ledger:
         return self.total - sum(trial.state.is_finished() for trial in self.trials())
 
     @property
+    def waiting(self) -> bool:
+        """Whether assignments have not been handed out yet."""
+        return bool(self._resumed) or self._asked() < self.total
+
+    @property
     def total(self) -> int:
         """Assignments in all: those of the source, and any that an earlier and larger plan has handed out."""
         return max(self.source.total, len(self.trials()))
@@ -162,9 +166,21 @@ class Ledger:
         trial._cached_frozen_trial.distributions.clear()
         return trial
 
+    def again(self, number: int) -> None:
+        """Hand an unfinished trial out once more."""
+        self._resumed.append(number)
+
+    def epochs_of(self, number: int) -> int:
+        """The last recorded epoch of a trial, 0 before the first."""
+        return max(self.trials()[number].intermediate_values, default=0)
+
+    def has(self, number: int, epoch: int) -> bool:
+        """Whether an epoch is recorded."""
+        return epoch in self.trials()[number].intermediate_values
+
     def report(self, number: int, epoch: int, value: float, figures: dict[str, Any]) -> bool:
         """Record an epoch; True when the trial should stop. Epochs already recorded, as on a resume, change nothing."""
-        if epoch in self.trials()[number].intermediate_values:
+        if self.has(number, epoch):
             return False
         others = (trial.intermediate_values for trial in self.trials() if trial.number != number)
         stops = self.asha is not None and epoch < self.epochs and self.asha.stops(epoch, value, others)

@@ -101,7 +101,8 @@ class LockFile:
         except FileExistsError:
             return False
         except OSError:
-            self.path.unlink(missing_ok=True)  # on a full disk, the name without its content
+            with suppress(OSError):
+                self.path.unlink(missing_ok=True)  # on a full disk, the name without its content
             raise
         return True
 

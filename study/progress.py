@@ -52,6 +52,14 @@ class Progress:
         """An epoch was scored."""
         self._running[number] = (epoch, value)
 
+    def died(self, number: int, epoch: int, why: str) -> None:
+        """The worker of a training died after this recorded epoch, and another takes over."""
+        self._say(f"{number} goes on from epoch {epoch}: its worker died{why and ', ' + why}")
+
+    def repeats(self, number: int, epoch: int) -> None:
+        """A training does an epoch again that was recorded before."""
+        self._say(f"{number} trains epoch {epoch} again: its checkpoint is damaged or gone")
+
     def ended(self, number: int, state: TrialState, ledger: Ledger) -> None:
         """A training ended in this state."""
         epoch, value = self._running.pop(number, (0, None))

@@ -53,6 +53,10 @@ def main(
     gpus: Annotated[
         float | None, typer.Option("--gpus-per-trial", min=0, help="GPUs of one trial. Default: 1 where there are any.")
     ] = None,
+    memory: Annotated[
+        float | None,
+        typer.Option("--memory-per-trial", min=0.1, help="GiB that one training may allocate. Default: no limit."),
+    ] = None,
     concurrent: Annotated[
         int | None, typer.Option(min=1, help="Trials at a time at most. Default: what fits now.")
     ] = None,
@@ -89,7 +93,11 @@ def main(
         identity=uuid4().hex[:8] if database else "",
     )
     shared = [address(folder.definition_file), definition.train.path, definition.probe.path]
-    with Cluster(cpus, gpus, concurrent, cache, shared) as cluster, StudyLock(folder.root, cluster.interrupted):
+    allowed = int(memory * 2**30) if memory else None
+    with (
+        Cluster(cpus, gpus, concurrent, cache, shared, allowed) as cluster,
+        StudyLock(folder.root, cluster.interrupted),
+    ):
         new = folder.define(definition)
         out.print(f"study {folder.name} in {address(folder.root)}: {'begins' if new else 'goes on'}", markup=False)
         if new and fork:

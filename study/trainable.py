@@ -19,6 +19,7 @@ from core.mirror import place
 from core.slices.cache import open_cached
 from core.slices.table import SliceTable
 from core.training import choose_device, train, uses_bf16
+from study.memory import lacking, limit
 
 VALUE = "objective"
 FAILED = "failed"
@@ -26,8 +27,8 @@ HALTED = "halted"
 
 
 def run_trial(task: dict[str, Any]) -> None:
-    """Train and report. task: assignment, folder, the tables' paths and digests, and the node's cache of
-    them or None, as plain data.
+    """Train and report. task: assignment, folder, the tables' paths and digests, the node's cache of them or None, and
+    the memory that it may take or None, as plain data.
 
     A training that cannot succeed (a loss that is not finite, memory, an error in its code) reports its reason once
     and ends: trying again would end the same. Storage that refuses its checkpoint is no fault of the configuration: it
@@ -36,24 +37,30 @@ def run_trial(task: dict[str, Any]) -> None:
     try:
         for result in epochs(task):
             tune.report(result)
-    except BadStorage as storage:
-        tune.report({HALTED: str(storage)})
-    except StudyError as mistake:
-        tune.report({FAILED: str(mistake)})
-    except (MemoryError, torch.OutOfMemoryError) as full:
-        tune.report({FAILED: f"out of memory: {str(full).splitlines()[0] if str(full) else type(full).__name__}"})
-    except OSError as error:
-        refused = BadStorage.of(error)
-        tune.report({HALTED: str(refused)} if refused else {FAILED: f"{type(error).__name__}: {error}"})
     except Exception as error:  # noqa: BLE001  whatever it is, it is this configuration's and must not stop the study
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{Path(last.filename).name}:{last.lineno}"
-        tune.report({FAILED: f"{type(error).__name__}: {error} ({where})"})
+        tune.report(_end(error))
+
+
+def _end(error: Exception) -> dict[str, str]:
+    """What is told of an error: that the trial failed, or that the study halts."""
+    if isinstance(error, BadStorage):
+        return {HALTED: str(error)}
+    if isinstance(error, StudyError):
+        return {FAILED: str(error)}
+    if lacking(error):
+        return {FAILED: f"out of memory: {str(error).splitlines()[0] if str(error) else type(error).__name__}"}
+    storage = BadStorage.of(error) if isinstance(error, OSError) else None
+    if storage:
+        return {HALTED: str(storage)}
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return {FAILED: f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})"}
 
 
 def epochs(task: dict[str, Any]) -> Any:
     """Yield one plain result per epoch; on a resume, those of the checkpoint first."""
     config = from_dict(task["config"])
+    if task["memory"]:
+        limit(task["memory"])
     torch.set_num_threads(task["threads"])
     device = choose_device("auto" if task["gpu"] else "cpu")
     if device.type == "cuda" and task["gpu"] < 1:
@@ -84,7 +91,7 @@ def epochs(task: dict[str, Any]) -> Any:
             VALUE: epoch.metrics[VALUE],
             "figures": json.dumps(epoch.metrics | measured),  # as text: Tune flattens dictionaries
             "node": os.uname().nodename,
-            "ended": time.time(),
+            "replayed": epoch.replayed,
         }
 
 

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.durable import replacing
-from study.ledger import CPUS, EPOCHS, GPUS, NODE, PAPER, REASON, SECONDS, SEED
+from study.ledger import CPUS, EPOCHS, GPUS, NODE, PAPER, REASON, SEED
+from study.records import TrialRecord
 
 SCHEMA = [
     ("number", pa.int32()),
@@ -33,8 +34,8 @@ def trial_table(study: optuna.Study) -> pa.Table:
     """One row per trial: SCHEMA, then one column per searched parameter under its dotted path, null where inactive.
 
     value is the objective at full budget, or for a stopped trial at its last epoch. curve: objective after each epoch.
-    figures: every figure of the last epoch by name. seconds: on the worker, of the last attempt. cpus, gpus: what the
-    trial occupied.
+    figures: every figure of the last epoch by name. seconds: training and scoring on the worker, over all epochs.
+    cpus, gpus: what the trial occupied. started, ended: what the clock of the driver said; it may have been set back.
     """
     trials = study.get_trials(deepcopy=False)
     rows = [_row(trial) for trial in trials]
@@ -65,7 +66,7 @@ def _row(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
         "epochs": last,
         "curve": [values[epoch] for epoch in sorted(values)],
         "figures": list(figures.items()),
-        "seconds": attributes.get(SECONDS),
+        "seconds": TrialRecord.of(trial).seconds,
         "cpus": attributes.get(CPUS),
         "gpus": attributes.get(GPUS),
         "node": attributes.get(NODE),

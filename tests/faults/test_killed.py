@@ -1,17 +1,21 @@
-"""kill -9 of whatever a study is made of: every trial that had finished is there afterwards, as it was."""
+"""kill -9 of whatever a study is made of, spoilt checkpoints, a clock that runs backwards: what had finished
+is there afterwards, as it was, and the others go on.
+"""
 
 import os
+import shutil
 import signal
-import time
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from core.slices.table import SliceTable
-from tests.programs import SPACE, Place, descendants, finished_trials, wait_for
+from tests.programs import SPACE, Place, finished_trials, kill, training, unfinished_trials, wait_for
 
 LONG = (
     SPACE.replace('"training.epochs" = 2', '"training.epochs" = 10')
+    .replace("trials = 3", "trials = 4")
     .replace("reduction = 3", "reduction = 1")
     .replace("top = 2", "top = 1")
 )
@@ -22,13 +26,9 @@ def place(tmp_path: Path, healthy: SliceTable, lesioned: SliceTable) -> Place:
     return Place(tmp_path, healthy, lesioned, LONG)
 
 
-def _workers(driver: int) -> list[int]:
-    """Processes that train: Ray names them after Tune's wrapper of the function that they run."""
-    return [pid for pid, command in descendants(driver).items() if command.startswith(b"ray::ImplicitFunc")]
-
-
-def test_workers_the_driver_and_the_journals_last_line(place: Place) -> None:
-    journal = place.root / "runs" / "tiny" / "journal.log"
+def test_workers_the_driver_the_journals_last_line_and_checkpoints(place: Place) -> None:
+    folder = place.root / "runs" / "tiny"
+    journal = folder / "journal.log"
     first = place.begin(place.search())
     wait_for('"epoch 3"', journal)
     second = place.run(place.search())
@@ -36,26 +36,36 @@ def test_workers_the_driver_and_the_journals_last_line(place: Place) -> None:
     assert f"process {first.pid} on " in second.stderr
     assert "carries this study out" in second.stderr
 
-    killed = _workers(first.pid)
+    killed = training(first.pid)
     assert killed
     for worker in killed:
         os.kill(worker, signal.SIGKILL)
-    wait_for('"state":1', journal)
-    time.sleep(0.2)
-    first.kill()
-    first.communicate()
+    wait_for('"epoch 2"', journal, times=4)
+    kill(first)
     before = finished_trials(journal)
     assert before
     with journal.open("a") as file:
         file.write('{"op_code":7,"worker_id":"torn')
+    unfinished = [number for (_, number), epochs in unfinished_trials(journal).items() if epochs]
+    assert len(unfinished) >= 2
+    _truncate_newest(folder / "search" / f"{unfinished[0]:05d}")
+    shutil.rmtree(folder / "search" / f"{unfinished[1]:05d}")
 
+    place.environment["PYTHONPATH"] = f"{Path(__file__).parent / 'backwards'}:{place.environment.get('PYTHONPATH', '')}"
     last = place.run(place.search())
     assert last.returncode == 0, last.stdout + last.stderr
     assert f"took over from process {first.pid} on " in last.stdout
     assert "30 bytes of a torn line" in last.stdout
+    assert f"{unfinished[1]} trains epoch 1 again: its checkpoint is damaged or gone" in last.stdout
     assert "Traceback" not in last.stdout + last.stderr
     after = finished_trials(journal)
     assert before.items() <= after.items()
-    assert sum(study == "search" for study, _ in after) == 3
+    assert sum(study == "search" for study, _ in after) == 4
     assert all(len(curve) == 10 for _, _, curve in after.values())
-    assert not (place.root / "runs" / "tiny" / "driver.lock").exists()
+    assert not (folder / "driver.lock").exists()
+    assert all(row["seconds"] > 0 for row in pq.read_table(folder / "trials.parquet").to_pylist())
+
+
+def _truncate_newest(folder: Path) -> None:
+    newest = max(folder.glob("epoch-*")) / "model.safetensors"
+    os.truncate(newest, newest.stat().st_size // 2)

@@ -1,14 +1,13 @@
-"""Nodes that crash and nodes that join late, on a cluster of logical nodes."""
+"""Nodes that crash, nodes that join late, and a whole cluster that goes, on clusters of logical nodes."""
 
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from core.slices.table import SliceTable
-from tests.programs import SPACE, Place, finished_trials, wait_for
+from tests.programs import SPACE, Nodes, Place, finished_trials, wait_for
 
 LONG = SPACE.replace('"training.epochs" = 2', '"training.epochs" = 12').replace("reduction = 3", "reduction = 1")
 
@@ -19,44 +18,37 @@ def place(tmp_path: Path, healthy: SliceTable, lesioned: SliceTable) -> Place:
 
 
 @pytest.fixture
-def nodes(place: Place) -> Iterator[Callable[[str], None]]:
-    """Two nodes of one CPU and a head without; a function that crashes one or adds one."""
-    ray = Path(sys.executable).with_name("ray")
-    subprocess.run([ray, "get-auth-token", "--generate"], env=place.environment, check=True, capture_output=True)
-    process = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("logical_nodes.py")), "2"],
-        env=place.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
-    assert process.stdin is not None
-    assert process.stdout is not None
-    for line in process.stdout:
-        if ":" in line and line.strip().replace(".", "").replace(":", "").isdigit():
-            place.environment["RAY_ADDRESS"] = line.strip()
-            break
-
-    def tell(what: str) -> None:
-        process.stdin.write(what + "\n")
-        process.stdin.flush()
-        while process.stdout.readline().strip() != "done":
-            assert process.poll() is None
-
-    try:
-        yield tell
-    finally:
-        process.stdin.close()
-        process.wait(timeout=60)
+def started() -> Iterator[ExitStack]:
+    """What the test starts is stopped after it."""
+    with ExitStack() as stack:
+        yield stack
 
 
-def test_a_crashed_node_costs_no_trial_and_a_late_one_is_used(place: Place, nodes: Callable[[str], None]) -> None:
+def test_a_crashed_node_and_then_the_whole_cluster_cost_no_trial(place: Place, started: ExitStack) -> None:
     journal = place.root / "runs" / "tiny" / "journal.log"
-    running = place.begin(place.search("--concurrent", "3"))
+    nodes = Nodes(place, 2)
+    started.callback(nodes.stop)
+    first = place.begin(place.search("--concurrent", "3"))
+    started.callback(first.kill)
     wait_for('"epoch 3"', journal, times=2)
-    nodes("crash")
+    nodes.tell("crash")
+    early = finished_trials(journal)
+    nodes.tell("join")
+    nodes.tell("join")
+    wait_for('"epoch 3"', journal, times=4)  # two trials at a time had begun: the crashed one or its successors go on
+    nodes.kill()
+    said, _ = first.communicate(timeout=120)
+    assert first.returncode == 1, said
+    assert "GCS may have been killed" in said
     before = finished_trials(journal)
-    nodes("join")
-    nodes("join")
-    said, _ = running.communicate(timeout=280)
-    assert running.returncode == 0, said
+    assert early.items() <= before.items()
+    assert len(before) < 5
+
+    again = Nodes(place, 2)
+    started.callback(again.stop)
+    last = place.run(place.search("--concurrent", "3"))
+    assert last.returncode == 0, last.stdout + last.stderr
+    assert f"kept {len(before)}, resumed " in last.stdout
     after = finished_trials(journal)
     assert before.items() <= after.items()
     assert len(after) == 5 + 3

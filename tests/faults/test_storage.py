@@ -1,9 +1,9 @@
 """Storage that refuses: the study stops with one sentence, no trial is blamed, and it goes on when there is room."""
 
 import os
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,85 +13,82 @@ from core.errors import BadStorage, BadStudy
 from core.slices.table import SliceTable
 from study.journal import Journal
 from study.ledger import open_study
+from tests.faults.disks import fill, remount, small_disk
 from tests.programs import SPACE, Place, finished_trials, wait_for
 
 MEGABYTES = 4
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of a few megabytes."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={MEGABYTES}m", "tmpfs", str(place)]
+def disk(tmp_path: Path) -> Iterator[Path]:
     try:
-        subprocess.run(mount, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("this user may not mount a small file system")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", "-l", str(place)], check=True)
+        with small_disk(tmp_path / "disk", MEGABYTES) as place:
+            yield place
+    except OSError as refused:
+        pytest.skip(f"this user may not mount a small file system: {refused}")
 
 
-def fill(disk: Path) -> Path:
-    """Take all the room that is left."""
-    filler = disk / "filler"
-    with filler.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(bytes(4096))
-        except OSError:
-            return filler
-
-
-def test_a_full_disk_stops_a_study_and_costs_no_trial(
-    small_disk: Path, tmp_path: Path, healthy: SliceTable, lesioned: SliceTable
+def test_storage_that_is_full_or_read_only_stops_a_study_and_costs_no_trial(
+    disk: Path, tmp_path: Path, healthy: SliceTable, lesioned: SliceTable
 ) -> None:
     (tmp_path / "work").mkdir()
-    longer = SPACE.replace('"training.epochs" = 2', '"training.epochs" = 4').replace("top = 2", "top = 1")
+    longer = SPACE.replace('"training.epochs" = 2', '"training.epochs" = 12').replace("top = 2", "top = 1")
     place = Place(tmp_path / "work", healthy, lesioned, longer)
-    command = place.search("--runs", str(small_disk))
-    journal = small_disk / "tiny" / "journal.log"
-    first = place.begin(command)
-    wait_for('"state":1', journal)
-    filler = fill(small_disk)
-    said, _ = first.communicate(timeout=120)
-    assert first.returncode == 2, said
+    command = place.search("--runs", str(disk))
+    journal = disk / "tiny" / "journal.log"
+
+    def stopped_by(spoil: Callable[[], object]) -> tuple[str, dict[tuple[str, int], Any]]:
+        finished = len(finished_trials(journal)) if journal.exists() else 0
+        running = place.begin(command)
+        wait_for('"state":1', journal, times=finished + 1)
+        spoil()
+        said, _ = running.communicate(timeout=120)
+        assert running.returncode == 2, said
+        assert "the same command goes on when this is mended" in said
+        assert "Traceback" not in said
+        return said, finished_trials(journal)
+
+    said, full = stopped_by(lambda: fill(disk))
     assert "No space left on device" in said
-    assert "the same command goes on when this is mended" in said
-    assert "Traceback" not in said
-    before = finished_trials(journal)
-    assert before
-    filler.unlink()
+    assert full
+    (disk / "filler").unlink()
+
+    said, frozen = stopped_by(lambda: remount(disk, "ro"))
+    assert "Read-only file system" in said
+    assert full.items() < frozen.items()
+    refused = place.run(command)
+    assert refused.returncode == 2
+    assert "Read-only file system" in refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1
+    remount(disk, "rw")
 
     last = place.run(command)
     assert last.returncode == 0, last.stdout + last.stderr
     after = finished_trials(journal)
-    assert before.items() <= after.items()
+    assert frozen.items() <= after.items()
     assert all(state.name != "FAIL" for state, _, _ in after.values())
-    assert not list(small_disk.rglob("*.tmp"))
+    assert not list(disk.rglob("*.tmp"))
 
 
-def test_a_full_disk_leaves_the_checkpoint_before(small_disk: Path) -> None:
+def test_a_full_disk_leaves_the_checkpoint_before(disk: Path) -> None:
     state = {"history": []}
     first = checkpoint.Checkpoint({"w": torch.zeros(1000)}, {"m": torch.zeros(1000)}, state)
-    checkpoint.save(small_disk, 1, first)
-    filler = fill(small_disk)
+    checkpoint.save(disk, 1, first)
+    filler = fill(disk)
     with pytest.raises(OSError, match="No space left on device") as refused:
-        checkpoint.save(small_disk, 2, first)
+        checkpoint.save(disk, 2, first)
     assert isinstance(BadStorage.of(refused.value), BadStorage)
-    assert sorted(path.name for path in small_disk.iterdir()) == ["epoch-00001", "filler"]
+    assert sorted(path.name for path in disk.iterdir()) == ["epoch-00001", "filler"]
     filler.unlink()
-    found = checkpoint.newest(small_disk)
+    found = checkpoint.newest(disk)
     assert found is not None
     assert torch.equal(found.model["w"], torch.zeros(1000))
 
 
-def test_the_journal_takes_whole_events_or_none(small_disk: Path) -> None:
-    journal = Journal(small_disk / "journal.log")
+def test_the_journal_takes_whole_events_or_none(disk: Path) -> None:
+    journal = Journal(disk / "journal.log")
     journal.append_logs([{"a": 1}])
-    filler = fill(small_disk)
+    filler = fill(disk)
     with pytest.raises(OSError, match="No space left on device"):
         journal.append_logs([{"b": "x" * 100_000}])
     filler.unlink()

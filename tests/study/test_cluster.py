@@ -1,5 +1,9 @@
 """How many trials fit a cluster, and what every node must see."""
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +14,8 @@ from ray.exceptions import AuthenticationError
 from core.errors import BadStudy
 from study import cluster
 from study.cluster import Cluster
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -59,6 +65,28 @@ def test_a_cluster_of_ones_own_is_never_somebody_elses(monkeypatch: pytest.Monke
     with pytest.raises(ConnectionError):
         _ = Cluster(1, None, None, None, []).slots
     assert asked["address"] == "local"
+
+
+def test_trials_share_memory_where_they_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 8, "memory": 10 * 2**30})
+    found = Cluster(1, None, None, None, [], 3 * 2**30)._fitting()
+    assert (found.count, found.resources()) == (3, {"cpu": 1, "gpu": 0, "memory": 3 * 2**30})
+    with pytest.raises(BadStudy, match=r"asks for 1 CPUs and 0 GPUs and 11\.0 GiB; the cluster has .* and 10\.0 GiB"):
+        Cluster(1, None, None, None, [], 11 * 2**30)._fitting()
+
+
+def test_four_trials_at_a_time_on_one_gpu_and_none_sees_it_that_takes_none(tmp_path: Path) -> None:
+    """A logical GPU, so that this needs none."""
+    home = {"HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(Path(__file__).with_name("packing.py")), str(tmp_path)]
+    done = subprocess.run(command, env={**os.environ, **home}, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    spans = [(trial["began"], trial["ended"]) for trial in found["quarters"]]
+    at_once = max(sum(began <= moment < ended for began, ended in spans) for moment, _ in spans)
+    assert (found["count"], len(spans), at_once) == (4, 8, 4)
+    assert {trial["gpus"] for trial in found["quarters"]} == {"0"}
+    assert [trial["gpus"] for trial in found["none"]] == ["", ""]
 
 
 def test_a_trial_that_fits_nowhere_is_told_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:

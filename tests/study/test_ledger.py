@@ -1,6 +1,7 @@
 """The ledger with tabulated learning curves and no Ray: truthful states, and restarts that change nothing."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 import optuna
@@ -12,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from study.asha import Asha
 from study.ledger import Ledger, SearchSource, open_study
 from study.space import Space, parse_space
+from study.trials import trial_table
 
 EPOCHS = 9
 SPACE = """
@@ -164,3 +166,24 @@ def test_a_fork_tries_the_old_studys_best_after_the_presets_own(tmp_path: Path) 
     assert study.trials[0].user_attrs["paper"]
     assert study.trials[1].user_attrs["forked"] == old.number
     assert study.trials[1].params == old.params
+
+
+def test_a_clock_that_is_set_back_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Optuna writes what the clock says; nothing is derived from it."""
+    straight = trial_table(_run(tmp_path / "straight.log"))
+
+    class Back(datetime):
+        hours = 0
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            Back.hours -= 1
+            return datetime(2030, 1, 1, tzinfo=tz) + timedelta(hours=Back.hours)
+
+    monkeypatch.setattr(optuna.storages.journal._storage, "datetime", Back)
+    with pytest.raises(_Killed):
+        _run(tmp_path / "back.log", events=20)
+    back = trial_table(_run(tmp_path / "back.log"))
+    assert all(row["ended"] < row["started"] for row in back.to_pylist())
+    clocks = ["started", "ended"]
+    assert back.drop_columns(clocks).equals(straight.drop_columns(clocks))

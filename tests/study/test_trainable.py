@@ -1,6 +1,8 @@
 """How a trial ends on its worker: what is its configuration's fault, what is not, and that both are told once."""
 
 import errno
+import resource
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,12 @@ from study.trainable import FAILED, HALTED, VALUE, epochs, run_trial
 ENDS = [
     (TrainingFailed("the loss of epoch 2 is nan; expected a finite number"), FAILED, "the loss of epoch 2 is nan"),
     (MemoryError(), FAILED, "out of memory: MemoryError"),
+    (
+        RuntimeError("[alloc_cpu.cpp:1] can't allocate memory: you tried"),
+        FAILED,
+        "out of memory: [alloc_cpu.cpp:1] can",
+    ),
+    (OSError(errno.ENOMEM, "Cannot allocate memory"), FAILED, "out of memory: [Errno 12] Cannot allocate memory"),
     (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB\nmore"), FAILED, "Tried to allocate 2 GiB"),
     (RuntimeError("shapes do not match"), FAILED, "RuntimeError: shapes do not match (test_trainable.py:"),
     (OSError(errno.ENOSPC, "No space left on device", "/runs/a"), HALTED, "/runs/a: No space left on device"),
@@ -58,7 +66,9 @@ def task(healthy: SliceTable, tmp_path: Path) -> dict[str, Any]:
     config = override(Config(), {"detector.base": 2, "detector.depth": 2, "training.epochs": 2})
     tables = {role: (str(table.path), table.digest) for role, table in (("train", healthy), ("probe", probe))}
     plain = {"number": 0, "config": to_dict(config), "seed": 0, "folder": str(tmp_path / "trial")}
-    return plain | tables | {"cache": None, "threads": 1, "gpu": 0, "families": ["blob-grey", "foci-grey"]}
+    return (
+        plain | tables | {"cache": None, "threads": 1, "gpu": 0, "memory": None, "families": ["blob-grey", "foci-grey"]}
+    )
 
 
 def test_a_trial_run_again_tells_the_same_epochs(task: dict[str, Any]) -> None:
@@ -66,6 +76,22 @@ def test_a_trial_run_again_tells_the_same_epochs(task: dict[str, Any]) -> None:
     first = [(result["epoch"], result[VALUE]) for result in epochs(task)]
     assert [number for number, _ in first] == [1, 2]
     assert [(result["epoch"], result[VALUE]) for result in epochs(task)] == first
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits what a process allocates")
+def test_a_training_that_wants_more_than_its_memory_fails_and_the_next_in_its_process_does_not(
+    task: dict[str, Any], told: list[dict[str, Any]]
+) -> None:
+    small = task["config"]
+    large = small | {"detector": small["detector"] | {"base": 256, "depth": 5}}
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    try:
+        run_trial(task | {"memory": 2**30, "config": large, "folder": task["folder"] + "-large"})
+        run_trial(task | {"memory": 2**30})
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
+    assert told[0][FAILED].startswith("out of memory: ")
+    assert [result["epoch"] for result in told[1:]] == [1, 2]
 
 
 def test_a_nodes_cache_changes_nothing(task: dict[str, Any], tmp_path: Path) -> None:

@@ -1,0 +1,121 @@
+"""Workers that die: when their trial is started again from its checkpoint, and when it is given up.
+
+Tune alone counts the deaths of a trial's whole life, and ends the whole run when Ray kills a worker because its node
+runs out of memory. Ray kills those that began last, whoever filled the node; its message says who that was.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ray.air.execution._internal import RayActorManager
+from ray.exceptions import OutOfMemoryError, RayActorError
+from ray.tune.execution import tune_controller
+from ray.tune.progress_reporter import TrialProgressCallback
+
+PATIENCE = 4  # deaths within one epoch that end a trial, whatever they came from
+TOO_LARGE = 2  # deaths within one epoch that end it when each time it was what filled the node's memory
+_USED = re.compile(r"Actor\((\w+)\).*actual memory used=([\d.]+)GB")
+_NODE = re.compile(r"was ([\d.]+)GB used / ([\d.]+)GB limit")
+
+
+class Silent(TrialProgressCallback):
+    """Tune's own words about a trial that is given up, which `verbose=0` does not spare."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+    def _print(self, msg: str) -> None:
+        pass
+
+
+@dataclass
+class _Death:
+    """words: what Ray said, '' where it knew nothing. too_large: this worker filled its node's memory.
+
+    counts: whether it may be the trial's fault at all; memory that others took is not.
+    """
+
+    words: str = ""
+    too_large: bool = False
+    counts: bool = True
+
+    @classmethod
+    def of(cls, error: Exception, actor: str) -> "_Death":
+        if not isinstance(error, OutOfMemoryError):
+            return cls()
+        used = {name: float(size) for name, size in _USED.findall(str(error))}
+        node = _NODE.search(str(error))
+        if not used or node is None:
+            return cls("its node ran out of memory")
+        mine = used.get(actor, 0.0)  # what was killed while it started is no actor yet
+        # A share each for the trials of this node, and one for everything else that runs there.
+        too_large = mine > float(node[1]) / (len(used) + 1) and mine == max(used.values())
+        words = f"its node used {node[1]} of {node[2]} GB, {mine:g} GB of it this trial"
+        return cls(words, too_large, counts=too_large)
+
+
+@dataclass
+class _Count:
+    """Deaths of a trial's workers since an epoch was recorded."""
+
+    epoch: int
+    deaths: int = 0
+    too_large: int = 0
+
+
+class Deaths:
+    """Counts the deaths of each trial's workers since its last recorded epoch. now: the one that Tune is told of."""
+
+    def __init__(self) -> None:
+        self._counts: dict[int, _Count] = {}
+        self.now = _Death()
+
+    def why_to_give_up(self, number: int, epoch: int) -> str | None:
+        """Count a death after this recorded epoch. The reason to end the trial, None to start it again."""
+        count = self._counts.get(number)
+        if count is None or count.epoch != epoch:
+            count = self._counts[number] = _Count(epoch)
+        death = self.now
+        if death.counts:
+            count.deaths += 1
+            count.too_large += death.too_large
+            death.counts = False  # Tune tells some deaths twice
+        if count.too_large >= TOO_LARGE:
+            return f"out of memory: {death.words}"
+        if count.deaths >= PATIENCE:
+            why = f", at last because {death.words}" if death.words else ""
+            return f"its worker died {count.deaths} times in epoch {epoch + 1}{why}"
+        return None
+
+    @contextmanager
+    def told_by_tune(self) -> Iterator[None]:
+        """While Tune runs: notice what each worker died of, and let a lack of memory be a death like others to Tune."""
+        deaths = self
+
+        class Actors(RayActorManager):  # type: ignore[misc]
+            def _actor_task_failed(self, tracked_actor_task: Any, exception: Exception) -> None:
+                with deaths._noticed(self, tracked_actor_task._tracked_actor, exception) as known:
+                    super()._actor_task_failed(tracked_actor_task, known)
+
+            def _actor_start_failed(self, tracked_actor: Any, exception: Exception) -> None:
+                with deaths._noticed(self, tracked_actor, exception) as known:
+                    super()._actor_start_failed(tracked_actor, known)
+
+        tune: Any = tune_controller
+        before, tune.RayActorManager = tune.RayActorManager, Actors
+        try:
+            yield
+        finally:
+            tune.RayActorManager = before
+
+    @contextmanager
+    def _noticed(self, manager: Any, tracked: Any, error: Exception) -> Iterator[Exception]:
+        live = manager._live_actors_to_ray_actors_resources.get(tracked)
+        self.now = _Death.of(error, live[0]._actor_id.hex() if live else "")
+        try:
+            yield RayActorError(error_msg=str(error)) if isinstance(error, OutOfMemoryError) else error
+        finally:
+            self.now = _Death()
