@@ -95,7 +95,7 @@ class Deaths:
         """While Tune runs: notice what each worker died of, and let a lack of memory be a death like others to Tune."""
         deaths = self
 
-        class Actors(RayActorManager):  # type: ignore[misc]
+        class Actors(RayActorManager):
             def _actor_task_failed(self, tracked_actor_task: Any, exception: Exception) -> None:
                 with deaths._noticed(self, tracked_actor_task._tracked_actor, exception) as known:
                     super()._actor_task_failed(tracked_actor_task, known)
