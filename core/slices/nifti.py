@@ -5,38 +5,42 @@ file's own order is, so that masks and images stored differently still meet.
 """
 
 from dataclasses import dataclass
-from hashlib import sha256
 from logging import CRITICAL, Logger
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from zlib import decompressobj
-from zlib import error as ZlibError
 
 import nibabel as nib
 import numpy as np
+from isal import isal_zlib
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from core.errors import BadVolume
+from core.slices.unpacking import CHUNK, Content, Inflater
 
 LARGEST = 2**31
 """Bytes of a volume as float32: 2 GiB, or 812 voxels cubed."""
-_GZIP = 16 + 15  # zlib's code for a gzip header with the largest window
 _HEADERS: dict[int, Any] = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
 _LONGEST_HEADER = 544
 _SILENT = Logger("silent", CRITICAL + 1)
 _EDGES = (1e-3, 1e4)  # mm; beyond these an affine is wrong
 _orientations: Any = nib.orientations  # untyped
+_IsalError: Any = isal_zlib.error  # a class, which its types take for an object
 
 
 @dataclass(frozen=True, eq=False)
 class Volume:
-    """A 3-D image in RAS order: voxels (x,y,z) float32, finite; affine (4,4), voxel to mm; the file's SHA-256."""
+    """A 3-D image in RAS order: voxels (x,y,z) float32, finite; affine (4,4), voxel to mm; the file's SHA-256.
+
+    stored_affine: the file's own, before its axes were turned; None for a volume that is not from a file.
+    """
 
     path: Path
     voxels: NDArray[np.float32]
     affine: NDArray[np.float64]
     digest: str
+    stored_affine: NDArray[np.float64] | None = None
 
     @property
     def spacing(self) -> tuple[float, float, float]:
@@ -54,13 +58,16 @@ def read_volume(path: Path) -> Volume:
     return volume
 
 
-def read_mask(path: Path, image: Volume, labels: tuple[int, ...] = ()) -> tuple[NDArray[np.bool_], str]:
+def read_mask(
+    path: Path, image: Volume, labels: tuple[int, ...] = (), *, on_grid: bool = False
+) -> tuple[NDArray[np.bool_], str]:
     """Read the mask of an image: (x,y,z) bool in the image's order, and the file's SHA-256.
 
     A voxel belongs to the mask from one half upwards; with `labels`, when it holds one of them, and any other value
-    than these and 0 is refused. Raises BadVolume too when shape or place differ from the image's.
+    than these and 0 is refused. on_grid: its voxels are the image's, whatever its own affine says. Raises BadVolume too
+    when shape or place differ from the image's.
     """
-    mask = _read(path)
+    mask = _read(path, image.stored_affine if on_grid else None)
     if mask.voxels.shape != image.voxels.shape:
         shape, expected = mask.voxels.shape, image.voxels.shape
         raise BadVolume(f"{path}: has shape {shape}, expected {expected} as {image.path.name} has")
@@ -80,39 +87,82 @@ def read_mask(path: Path, image: Volume, labels: tuple[int, ...] = ()) -> tuple[
     return mask.voxels >= 0.5, mask.digest
 
 
-def _read(path: Path) -> Volume:
+def claimed_size(path: Path) -> int:
+    """Bytes of the volume as float32, by its header alone; 0 where that cannot be read."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            header = _header(path, _content(path, file, decompressobj).peek(_LONGEST_HEADER))
+            return min(4 * int(np.prod(_shape(path, header), dtype=object)), LARGEST)
+    except (BadVolume, OSError):
+        return 0
+
+
+def _read(path: Path, affine: NDArray[np.float64] | None = None) -> Volume:
+    """affine: in place of the file's own."""
     try:
         if path.stat().st_size > LARGEST:
             raise BadVolume(f"{path}: is larger than {LARGEST >> 30} GiB")
-        packed = path.read_bytes()
+        try:
+            return _parsed(path, isal_zlib.decompressobj, affine)
+        except _IsalError:
+            # ISA-L is several times as fast, and zlib has the last word on what is damaged.
+            return _parsed(path, decompressobj, affine)
     except OSError as error:
         raise BadVolume(f"{path}: cannot be read ({error.strerror})") from error
-    compressed = path.name.endswith(".gz")
-    if compressed and packed[:2] != b"\x1f\x8b":
-        raise BadVolume(f"{path}: is not gzip-compressed, although its name ends in .gz")
-    head = _inflate(path, packed, _LONGEST_HEADER) if compressed else packed[:_LONGEST_HEADER]
-    header = _header(path, head)
-    shape, dtype = _shape(path, header), _dtype(path, header)
-    start, count = int(header.get_data_offset()), int(np.prod(shape, dtype=object))
-    if count * 4 > LARGEST:
-        raise BadVolume(f"{path}: its header claims {shape} voxels, expected less than {LARGEST >> 30} GiB as float32")
-    end = start + count * dtype.itemsize
-    raw = _inflate(path, packed, end) if compressed else packed
-    if len(raw) < end:
-        raise BadVolume(f"{path}: is cut short, with {len(raw)} bytes of the {end} that its header tells of")
 
-    stored = np.frombuffer(raw, dtype, count, start).reshape(shape, order="F")
-    with np.errstate(over="ignore", invalid="ignore"):
-        voxels = stored.astype(np.float32)
-        slope, inter = _scaling(path, header)
-        if (slope, inter) != (1.0, 0.0):
-            voxels = voxels * np.float32(slope) + np.float32(inter)
-    if wrong := voxels.size - np.count_nonzero(np.isfinite(voxels)):
-        raise BadVolume(f"{path}: {wrong} of {voxels.size} voxels are NaN or infinite, expected finite values")
-    affine = _affine(path, header)
+
+def _parsed(path: Path, inflater: Inflater, affine: NDArray[np.float64] | None) -> Volume:
+    with path.open("rb", buffering=0) as file:
+        content = _content(path, file, inflater)
+        content.wanted = _LONGEST_HEADER
+        header = _header(path, content.peek(_LONGEST_HEADER))
+        shape, dtype, scaling = _shape(path, header), _dtype(path, header), _scaling(path, header)
+        start, count = _start(path, header), int(np.prod(shape, dtype=object))
+        if count * 4 > LARGEST:
+            raise BadVolume(
+                f"{path}: its header claims {shape} voxels, expected less than {LARGEST >> 30} GiB as float32"
+            )
+        content.wanted = start + count * dtype.itemsize
+        content.skip(start)
+        voxels = _voxels(path, content, count, dtype, scaling)
+        digest = content.finish()
+    affine = _affine(path, header) if affine is None else affine
     turn = _orientations.io_orientation(affine)
-    placed = affine @ _orientations.inv_ornt_aff(turn, shape)
-    return Volume(path, _orientations.apply_orientation(voxels, turn), placed, sha256(packed).hexdigest())
+    turned = _orientations.apply_orientation(voxels.reshape(shape, order="F"), turn)
+    return Volume(path, turned, affine @ _orientations.inv_ornt_aff(turn, shape), digest, affine)
+
+
+def _content(path: Path, file: BinaryIO, inflater: Inflater) -> Content:
+    if not path.name.endswith(".gz"):
+        return Content(path, file, None)
+    if file.read(2) != b"\x1f\x8b":
+        raise BadVolume(f"{path}: is not gzip-compressed, although its name ends in .gz")
+    file.seek(0)
+    return Content(path, file, inflater)
+
+
+def _voxels(
+    path: Path, content: Content, count: int, dtype: np.dtype[Any], scaling: tuple[float, float]
+) -> NDArray[np.float32]:
+    """The values in the file's order. Memory is touched only as far as the file really goes."""
+    voxels = np.empty(count, np.float32)
+    slope, inter = np.float32(scaling[0]), np.float32(scaling[1])
+    wrong, step = 0, CHUNK // dtype.itemsize
+    for at in range(0, count, step):
+        part = voxels[at : at + step]
+        raw = content.read(part.size * dtype.itemsize)
+        if len(raw) < part.size * dtype.itemsize:
+            some = f"with {content.unpacked} bytes of the {content.wanted} that its header tells of"
+            raise BadVolume(f"{path}: is cut short, {some}")
+        with np.errstate(over="ignore", invalid="ignore"):
+            part[:] = np.frombuffer(raw, dtype)
+            if scaling != (1.0, 0.0):
+                part *= slope
+                part += inter
+        wrong += part.size - int(np.count_nonzero(np.isfinite(part)))
+    if wrong:
+        raise BadVolume(f"{path}: {wrong} of {count} voxels are NaN or infinite, expected finite values")
+    return voxels
 
 
 def _header(path: Path, head: bytes) -> Any:
@@ -150,6 +200,15 @@ def _dtype(path: Path, header: Any) -> np.dtype[Any]:
     return dtype
 
 
+def _start(path: Path, header: Any) -> int:
+    start = float(header.get_data_offset())
+    if not header.sizeof_hdr <= start <= LARGEST:
+        raise BadVolume(
+            f"{path}: its header claims that voxels begin at byte {start:g}, expected to find them behind it"
+        )
+    return int(start)
+
+
 def _scaling(path: Path, header: Any) -> tuple[float, float]:
     try:
         slope, inter = header.get_slope_inter()
@@ -166,24 +225,6 @@ def _affine(path: Path, header: Any) -> NDArray[np.float64]:
         if _EDGES[0] < edges.min() and edges.max() < _EDGES[1] and abs(np.linalg.det(affine[:3, :3] / edges)) > 1e-3:
             return affine
     raise BadVolume(f"{path}: its affine does not place voxels in space, expected three axes of finite length")
-
-
-def _inflate(path: Path, packed: bytes, most: int) -> bytes:
-    """The first `most` bytes behind the compression; also when a small file would unpack to a huge one."""
-    parts: list[bytes] = []
-    wanted = most
-    while packed and wanted > 0:
-        stream = decompressobj(_GZIP)
-        try:
-            # One byte more than wanted lets zlib reach the check sum that stands behind the last one.
-            parts.append(stream.decompress(packed, wanted + 1))
-        except ZlibError as error:
-            raise BadVolume(f"{path}: its gzip compression is damaged ({error})") from error
-        wanted -= len(parts[-1])
-        if not stream.eof and wanted > 0:
-            raise BadVolume(f"{path}: its gzip compression is cut short, after {most - wanted} bytes of {most}")
-        packed = stream.unused_data.lstrip(b"\0")
-    return b"".join(parts)
 
 
 def _distance(mask: Volume, image: Volume) -> float:

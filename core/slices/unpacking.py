@@ -1,0 +1,91 @@
+"""The bytes of a file that may be gzip-compressed, front to back, with no more than a chunk or two in memory."""
+
+import zlib
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from core.errors import BadVolume
+
+CHUNK = 1 << 20
+"""Bytes of a piece after unpacking, however small it was packed."""
+_BLOCK = 1 << 18  # bytes read from the file at a time
+_GZIP = 16 + 15  # zlib's code for a gzip header with the largest window
+
+Inflater = Callable[[int], Any]
+"""`zlib.decompressobj`, or the same of another library."""
+
+
+class Content:
+    """What a file holds, behind its gzip compression if `inflater` is given.
+
+    wanted: how many bytes the reader expects in all, for the sentence when there are fewer. unpacked: how many there
+    were so far. Raises BadVolume where the compression is cut short or zlib finds it damaged, and whatever error
+    another library has for damage.
+    """
+
+    def __init__(self, path: Path, file: BinaryIO, inflater: Inflater | None) -> None:
+        self.wanted = 0
+        self.unpacked = 0
+        self._path = path
+        self._file = file
+        self._digest = sha256()
+        self._chunks = self._inflated(inflater) if inflater else self._stored()
+        self._ahead = b""
+
+    def peek(self, size: int) -> bytes:
+        """The next bytes, fewer than `size` only at the end; the next `read` begins with them again."""
+        while len(self._ahead) < size and (chunk := next(self._chunks, b"")):
+            self._ahead += chunk
+            self.unpacked += len(chunk)
+        return self._ahead[:size]
+
+    def read(self, size: int) -> bytes:
+        """The next bytes, fewer than `size` only at the end."""
+        found = self.peek(size)
+        self._ahead = self._ahead[len(found) :]
+        return found
+
+    def skip(self, size: int) -> None:
+        """Pass over the next bytes."""
+        while size > 0 and (found := self.read(min(size, CHUNK))):
+            size -= len(found)
+
+    def finish(self) -> str:
+        """SHA-256 of the whole file as stored, after the check sum that stands behind the last byte that was read."""
+        self.peek(1)
+        for _ in self._stored():
+            pass
+        return self._digest.hexdigest()
+
+    def _stored(self) -> Iterator[bytes]:
+        while block := self._file.read(_BLOCK):
+            self._digest.update(block)
+            yield block
+
+    def _inflated(self, inflater: Inflater) -> Iterator[bytes]:
+        stream = inflater(_GZIP)
+        try:
+            for block in self._stored():
+                packed = block
+                while packed:
+                    if stream is None:
+                        # Another member, or padding: what is neither is ignored, as gzip does.
+                        packed = packed.lstrip(b"\0")
+                        if packed[:1] != b"\x1f":
+                            if packed:
+                                return
+                            break
+                        stream = inflater(_GZIP)
+                    if part := stream.decompress(packed, CHUNK):
+                        yield part
+                    packed = stream.unused_data if stream.eof else stream.unconsumed_tail
+                    stream = None if stream.eof else stream
+            while stream is not None and (rest := stream.decompress(b"", CHUNK)):
+                yield rest
+        except zlib.error as error:
+            raise BadVolume(f"{self._path}: its gzip compression is damaged ({error})") from error
+        if stream is not None and not stream.eof:
+            some = f"after {self.unpacked} bytes of {self.wanted}"
+            raise BadVolume(f"{self._path}: its gzip compression is cut short, {some}")
