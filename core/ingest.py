@@ -2,48 +2,68 @@
 
 python -m core.ingest                                             the demo's phantoms, into runs/phantom
 python -m core.ingest folder PATH --out slices.arrow              PATH/images/*.nii.gz, optionally PATH/masks
+python -m core.ingest hcp PATH --subjects training.txt            the paper's training data: 90 slices of T2
+python -m core.ingest brats PATH --paper-cases                    the paper's test data: 80 slices of 368 patients
 python -m core.ingest brats PATH --tumour-free --subjects a,b,c   normals from the tumour-free slices of patients
+python -m core.ingest mood PATH --modality abdominal              a training folder, or one with toy and toy_label
+python -m core.ingest bids PATH --group control                   sub-*/anat/*_T2w.nii.gz of a group
+python -m core.ingest bids PATH --masks PIPELINE                  with lesion masks of PATH/derivatives/PIPELINE
+python -m core.ingest manifest volumes.csv                        columns image, subject, and optionally mask and more
 """
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from core.console import out, run
 from core.errors import BadInput
-from core.slices.brats import BratsSource, subject_list
 from core.slices.demo import demo_tables
-from core.slices.folder import FolderSource
 from core.slices.ingesting import ingest
-from core.slices.preprocess import Preprocessing
 from core.slices.progress import shown
-from core.slices.source import Source
+from core.slices.sources import open_source
 from core.slices.table import SliceTable, open_table
 
 
 def main(
     source: Annotated[
-        Literal["phantom", "folder", "brats"], typer.Argument(help="Where the volumes come from.")
+        Literal["phantom", "folder", "hcp", "brats", "mood", "bids", "manifest"],
+        typer.Argument(help="Where the volumes come from."),
     ] = "phantom",
-    path: Annotated[Path | None, typer.Argument(help="Folder of the source (not for phantom).")] = None,
+    path: Annotated[Path | None, typer.Argument(help="Folder, or manifest (not for phantom).")] = None,
     table: Annotated[Path | None, typer.Option("--out", help="Table; default runs/slices/<dataset>.arrow.")] = None,
-    dataset: Annotated[str | None, typer.Option(help="Name of the dataset; default the folder's, or brats.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Name of the dataset; default the source's or folder's.")] = None,
     side: Annotated[int, typer.Option(help="Pixels of the square slices.")] = 128,
-    slices: Annotated[int | None, typer.Option(help="Central axial slices; default 90, for brats 80.")] = None,
+    slices: Annotated[
+        int | None, typer.Option(help="Central slices; default 90, brats 80, mood 128 or 256 by modality.")
+    ] = None,
     equalise: Annotated[
-        Literal["volume", "slice", "none"], typer.Option(help="Scope of the histogram equalisation.")
-    ] = "volume",
+        Literal["volume", "slice", "none"] | None,
+        typer.Option(help="Scope of the histogram equalisation; default volume, for mood none."),
+    ] = None,
     foreground: Annotated[
-        Literal["positive", "otsu"], typer.Option(help="positive: above 0; otsu: with skull or air.")
-    ] = "positive",
-    modality: Annotated[str, typer.Option(help="brats: t1, t1ce, t2 or flair.")] = "t2",
+        Literal["positive", "otsu"] | None,
+        typer.Option(help="positive: above 0; otsu: with skull or air. Default by source."),
+    ] = None,
+    modality: Annotated[
+        str | None,
+        typer.Option(
+            help="brats: t2, t1, t1ce, flair; bids: T2w or another suffix; hcp: restore_brain, restore, unprocessed; "
+            "mood: brain, abdominal. Default the first."
+        ),
+    ] = None,
     tumour_free: Annotated[bool, typer.Option("--tumour-free", help="Keep only slices without a lesion.")] = False,
-    subjects: Annotated[str | None, typer.Option(help="brats: only these, a,b,c or a text file.")] = None,
-    exclude_subjects: Annotated[str | None, typer.Option(help="brats: all but these.")] = None,
+    subjects: Annotated[str | None, typer.Option(help="hcp, brats: only these, a,b,c or a text file.")] = None,
+    exclude_subjects: Annotated[str | None, typer.Option(help="hcp, brats: all but these.")] = None,
+    paper_cases: Annotated[bool, typer.Option("--paper-cases", help="brats: the paper's 368 cases of 2020.")] = False,
+    group: Annotated[
+        str | None, typer.Option(help="bids, manifest: a value of the column group, or column=value.")
+    ] = None,
+    masks: Annotated[str | None, typer.Option(help="bids: folder of derivatives that has the lesion masks.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Volumes at a time; default one per core.")] = None,
 ) -> None:
-    """Make a slice table from NIfTI volumes. Bad volumes are skipped and listed."""
+    """Make a slice table from NIfTI volumes. Bad volumes are skipped and listed; after an interruption it goes on."""
     if source == "phantom":
         if path or table:
             raise BadInput("phantom takes neither a path nor --out, since its tables lie in runs/phantom")
@@ -53,23 +73,25 @@ def main(
             _tell(open_table(one))
         return
     if path is None:
-        raise BadInput(f"{source} needs the folder of its volumes: python -m core.ingest {source} PATH")
-    if source == "folder" and (subjects or exclude_subjects):
-        raise BadInput("--subjects and --exclude-subjects are for brats, not for folder")
-
-    chosen: Source
-    if source == "brats":
-        only = subject_list(subjects) if subjects else None
-        without = subject_list(exclude_subjects) if exclude_subjects else ()
-        name = dataset or "brats"
-        chosen = BratsSource(path, modality, only, exclude=without, tumour_free=tumour_free, dataset=name)
-    else:
-        chosen = FolderSource(path, dataset, normal_only=tumour_free)
-    count = (80 if source == "brats" else 90) if slices is None else slices
-    settings = Preprocessing(side, count, equalise, foreground=foreground)
+        raise BadInput(f"{source} needs the place of its volumes: python -m core.ingest {source} PATH")
+    options = {
+        "modality": modality,
+        "tumour-free": tumour_free,
+        "subjects": subjects,
+        "exclude-subjects": exclude_subjects,
+        "paper-cases": paper_cases,
+        "group": group,
+        "masks": masks,
+    }
+    chosen = open_source(source, path, dataset, options)
+    changed: dict[str, Any] = {"slices": slices, "equalise": equalise, "foreground": foreground}
+    changed = {name: value for name, value in changed.items() if value is not None}
+    settings = replace(chosen.preprocessing, side=side, **changed)
     table = table or Path("runs/slices") / f"{chosen.name}.arrow"
     with shown(out, "volumes") as progress:
         report = ingest(chosen, table, settings, workers=workers, progress=progress)
+    if report.resumed:
+        out.print(f"{report.resumed} volumes had been read before an interruption")
     _tell(report.table)
 
 
@@ -84,6 +106,8 @@ def _tell(table: SliceTable) -> None:
     if normals := table.metadata.source.get("normals"):
         out.print(f"  normals   {normals}", markup=False)
     out.print(f"  digest    {table.digest}")
+    for volume, note in table.metadata.source.get("notes", ()):
+        out.print(f"  note      {volume}: {note}", markup=False)
     for volume, reason in skipped:
         out.print(f"  skipped   {volume}: {reason}", style="yellow", markup=False)
 

@@ -1,27 +1,42 @@
-"""BraTS patients as released: one folder per patient, `<patient>_t2.nii.gz` and `<patient>_seg.nii.gz` in it.
+"""BraTS patients as released: one folder per patient, or per patient and time since 2023.
 
-Labels 1, 2, 4 (until 2020) or 1, 2, 3 (since 2023) together are the whole tumour. Patient folders are found by what
-they hold, so that the names of every year are known: Brats18_CBICA_ALU_1, BraTS20_Training_001.
+    BraTS20_Training_001/BraTS20_Training_001_t2.nii.gz, ..._seg.nii.gz        2018 to 2020, alike BraTS2021_00000
+    BraTS-GLI-00000-000/BraTS-GLI-00000-000-t2w.nii.gz, ...-seg.nii.gz         since 2023
+
+Labels 1, 2, 4 (until 2021) or 1, 2, 3 (since 2023) together are the mask: the whole tumour. In the sets of 2024, 4 is a
+resection cavity and belongs to the mask too. Two times of one patient are one subject.
+
+Of the 369 training cases of 2020, number 355 has its segmentation under another name, which is accepted. The paper
+counts 368; that these are all but 355 is our reading.
 Menze et al., IEEE TMI 2015; Bakas et al., Scientific Data 2017.
 """
 
+import re
 from collections.abc import Collection
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from core.errors import BadInput
-from core.slices.source import VolumeFile, find_nifti, nifti_files, stem
+from core.slices.choosing import choose
+from core.slices.preprocess import Preprocessing
+from core.slices.source import VolumeFile, find_nifti, folders_below, nifti_files, require_folder, stem
 
 WHOLE_TUMOUR = (1, 2, 3, 4)
+NEWER_NAMES = {"t1": "t1n", "t1ce": "t1c", "t2": "t2w", "flair": "t2f"}
+ODD_SEGMENTATIONS = {"BraTS20_Training_355": "W39_1998.09.19_Segm"}
+PAPER_CASES = frozenset(f"BraTS20_Training_{n:03}" for n in range(1, 370)) - set(ODD_SEGMENTATIONS)
+_TIME = re.compile(r"(BraTS-[A-Za-z]+-\d+)-\d{3}")
 
 
 class BratsSource:
-    """Patients below `root`, at any depth of folders (HGG and LGG, for example).
+    """Patients below `root`, at any depth of folders (HGG and LGG, for example), by what their folders hold.
 
-    modality: t1, t1ce, t2 or flair, or whatever else stands behind the patient's name.
+    modality: t1, t1ce, t2 or flair, under either generation's name, or whatever else stands behind the patient's name.
     subjects: only these patients, None for all; exclude: all but these. tumour_free: keep only slices without tumour.
+    paper_cases: the 368 cases of 2020 that the paper tests on, all of which must be there.
     """
+
+    preprocessing = Preprocessing(slices=80)
 
     def __init__(
         self,
@@ -31,18 +46,23 @@ class BratsSource:
         *,
         exclude: Collection[str] = (),
         tumour_free: bool = False,
+        paper_cases: bool = False,
         dataset: str = "brats",
     ) -> None:
+        if paper_cases and (subjects is not None or exclude):
+            raise BadInput("the paper's cases are a choice of subjects, and another one was given too")
         self.root = Path(root)
         self.name = dataset
         self.modality = modality
         self.subjects = subjects
         self.exclude = exclude
         self.tumour_free = tumour_free
+        self.paper_cases = paper_cases
 
     def describe(self) -> dict[str, Any]:
         """Kind, modality, the choice of patients, and the kind of normals."""
         patients = {"normals": "tumour-free slices of patients, not of healthy people"} if self.tumour_free else {}
+        paper = {"cases": "the 368 of BraTS 2020 other than 355, our reading of the paper"} if self.paper_cases else {}
         return {
             "kind": "brats",
             "dataset": self.name,
@@ -51,48 +71,53 @@ class BratsSource:
             "subjects": None if self.subjects is None else sorted(self.subjects),
             "excluded": sorted(self.exclude),
             **patients,
+            **paper,
         }
 
     def volumes(self) -> list[VolumeFile]:
         """The chosen patients by name. A patient without the modality or without seg is listed with its fault.
 
-        Raises BadInput on a missing folder, one without patients, an unknown subject, or one both chosen and excluded.
+        Raises BadInput on a missing folder, one without patients, a wrong choice, or an incomplete set of the paper.
         """
         folders = self._patients()
-        known = set(folders)
-        for name in [*(self.subjects or ()), *self.exclude]:
-            if name not in known:
-                near = get_close_matches(name, known, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                raise BadInput(f"{self.root}: has no subject {name!r} among its {len(known)}{hint}")
-        if both := sorted(set(self.subjects or ()) & set(self.exclude)):
-            raise BadInput(f"subject {both[0]!r} is both chosen and excluded")
-        chosen = (known if self.subjects is None else set(self.subjects)) - set(self.exclude)
-        if not chosen:
-            raise BadInput(f"{self.root}: no subject is left of {len(known)}")
-        return [self._volume(name, folders[name]) for name in sorted(chosen)]
+        patients = {_subject(name) for name in folders}
+        if self.paper_cases:
+            if missing := sorted(PAPER_CASES - patients):
+                raise BadInput(
+                    f"{self.root}: lacks {len(missing)} of the paper's {len(PAPER_CASES)} cases, such as {missing[0]}"
+                )
+            chosen = set(PAPER_CASES)
+        else:
+            chosen = set(choose(self.root, patients, self.subjects, self.exclude))
+        return [self._volume(name, folder) for name, folder in sorted(folders.items()) if _subject(name) in chosen]
 
     def _volume(self, name: str, folder: Path) -> VolumeFile:
-        image, mask = find_nifti(folder, f"{name}_{self.modality}"), find_nifti(folder, f"{name}_seg")
-        missing = [word for word, path in ((self.modality, image), ("seg", mask)) if path is None]
-        fault = f"has no {' and no '.join(f'{name}_{word}.nii.gz' for word in missing)}" if missing else ""
+        # An underscore until 2021; a hyphen and other words since 2023.
+        newer = any(path.name.startswith(f"{name}-") for path in nifti_files(folder))
+        modality = f"-{NEWER_NAMES.get(self.modality, self.modality)}" if newer else f"_{self.modality}"
+        names = [f"{name}{modality}", f"{name}-seg" if newer else f"{name}_seg"]
+        image, mask = (find_nifti(folder, one) for one in names)
+        note = ""
+        if mask is None and name in ODD_SEGMENTATIONS and (mask := find_nifti(folder, ODD_SEGMENTATIONS[name])):
+            note = f"its segmentation is {mask.name}, as BraTS 2020 shipped it"
+        missing = [f"{one}.nii.gz" for one, path in zip(names, (image, mask), strict=True) if path is None]
         return VolumeFile(
             self.name,
-            name,
+            _subject(name),
             f"{name}_{self.modality}",
             image or folder,
             mask,
             labels=WHOLE_TUMOUR,
             normal_only=self.tumour_free,
-            fault=fault,
+            fault=f"has no {' and no '.join(missing)}" if missing else "",
+            note=note,
         )
 
     def _patients(self) -> dict[str, Path]:
-        if not self.root.is_dir():
-            raise BadInput(f"{self.root}: no such folder")
+        require_folder(self.root)
         folders: dict[str, Path] = {}
-        for folder in sorted(path for path in [self.root, *self.root.rglob("*")] if path.is_dir()):
-            if not any(stem(path).startswith(f"{folder.name}_") for path in nifti_files(folder)):
+        for folder in folders_below(self.root):
+            if not any(stem(path).startswith((f"{folder.name}_", f"{folder.name}-")) for path in nifti_files(folder)):
                 continue
             if folder.name in folders:
                 raise BadInput(f"{folder}: patient {folder.name!r} is also in {folders[folder.name].parent}")
@@ -104,14 +129,6 @@ class BratsSource:
         return folders
 
 
-def subject_list(text: str) -> tuple[str, ...]:
-    """Names from `a,b,c`, or from a text file that holds one name a line. Raises BadInput when there is none."""
-    path = Path(text)
-    try:
-        words = path.read_text(encoding="utf-8").splitlines() if path.is_file() else text.split(",")
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: not a text file with one subject a line") from error
-    names = tuple(word.strip() for word in words if word.strip() and not word.strip().startswith("#"))
-    if not names:
-        raise BadInput(f"{text!r} names no subject, expected a,b,c or a text file with one name a line")
-    return names
+def _subject(folder: str) -> str:
+    found = _TIME.fullmatch(folder)
+    return found[1] if found else folder

@@ -7,12 +7,13 @@
 Without volumes.csv each volume is a subject of its own. An empty family is none.
 """
 
-import csv
 from pathlib import Path
 from typing import Any
 
 from core.errors import BadInput
-from core.slices.source import VolumeFile, nifti_files, stem
+from core.slices.preprocess import Preprocessing
+from core.slices.rows import read_rows
+from core.slices.source import VolumeFile, nifti_by_name, require_folder
 
 COLUMNS = ("volume", "subject", "family")
 
@@ -22,6 +23,8 @@ class FolderSource:
 
     normal_only: keep only slices whose mask is empty, which makes normals out of patients.
     """
+
+    preprocessing = Preprocessing()
 
     def __init__(self, root: Path, dataset: str | None = None, *, normal_only: bool = False) -> None:
         self.root = Path(root)
@@ -50,52 +53,33 @@ class FolderSource:
         return VolumeFile(self.name, subject, name, image, mask, family, normal_only=self.normal_only, fault=fault)
 
     def _images(self) -> dict[str, Path]:
-        if not self.root.is_dir():
-            raise BadInput(f"{self.root}: no such folder")
+        require_folder(self.root)
         folder = self.root / "images" if (self.root / "images").is_dir() else self.root
-        if images := _by_name(folder):
-            return images
+        if images := nifti_by_name(folder):
+            return dict(sorted(images.items()))
         raise BadInput(f"{folder}: holds no .nii or .nii.gz file")
 
     def _masks(self) -> dict[str, Path] | None:
         folder = self.root / "masks"
-        return _by_name(folder) if folder.is_dir() else None
+        return nifti_by_name(folder) if folder.is_dir() else None
 
     def _rows(self, names: set[str]) -> dict[str, tuple[str, str | None]]:
         path = self.root / "volumes.csv"
         if not path.exists():
             return {}
-        try:
-            with path.open(newline="", encoding="utf-8-sig") as file:
-                reader = csv.DictReader(file)
-                header = reader.fieldnames or []
-                lines = [(reader.line_num, row) for row in reader]
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise BadInput(f"{path}: not a CSV text file in UTF-8 ({error})") from error
-        if "volume" not in header or (unknown := [name for name in header if name not in COLUMNS]):
-            wrong = "has no column volume" if "volume" not in header else f"has an unknown column {unknown[0]!r}"
+        rows = read_rows(path)
+        if "volume" not in rows.columns or (unknown := [name for name in rows.columns if name not in COLUMNS]):
+            wrong = "has no column volume" if "volume" not in rows.columns else f"has an unknown column {unknown[0]!r}"
             raise BadInput(f"{path}: {wrong}, expected {', '.join(COLUMNS)}")
 
         found: dict[str, tuple[str, str | None]] = {}
-        for line, row in lines:
-            where, name = f"{path}, line {line}", (row["volume"] or "").strip()
-            if None in row:
-                raise BadInput(f"{where}: has more values than the {len(header)} columns {', '.join(header)}")
+        for line, row in rows.lines:
+            name = row["volume"]
             if name not in names:
-                raise BadInput(f"{where}: no image belongs to volume {name!r}")
+                raise BadInput(f"{rows.where(line)}: no image belongs to volume {name!r}")
             if name in found:
-                raise BadInput(f"{where}: volume {name!r} is listed a second time")
-            subject, family = ((row.get(column) or "").strip() for column in ("subject", "family"))
-            found[name] = (subject or name, family or None)
+                raise BadInput(f"{rows.where(line)}: volume {name!r} is listed a second time")
+            found[name] = (row.get("subject") or name, row.get("family") or None)
         if missing := sorted(names - set(found)):
             raise BadInput(f"{path}: has no line for volume {missing[0]!r}")
         return found
-
-
-def _by_name(folder: Path) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for path in nifti_files(folder):
-        if stem(path) in found:
-            raise BadInput(f"{folder}: both {found[stem(path)].name} and {path.name}, expected one file per volume")
-        found[stem(path)] = path
-    return found

@@ -3,30 +3,41 @@
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from threading import Condition
 
 from core.cores import usable_cores
 from core.errors import BadInput, BadVolume
-from core.slices.layout import TableMetadata, VolumeSlices
-from core.slices.nifti import read_mask, read_volume
+from core.mirror import place
+from core.slices.layout import TableMetadata
+from core.slices.nifti import claimed_size, read_mask, read_volume
 from core.slices.preprocess import Preprocessing, preprocess
 from core.slices.source import Source, VolumeFile
+from core.slices.staging import Files, Stage, piece_key
 from core.slices.table import SliceTable, open_table
-from core.slices.writing import TableWriter
+from core.slices.writing import write_batches
 
 Told = Callable[[int, int, str], None]
 """Called with (volumes done, volumes in all, name of the last one), in the order of the table."""
+MEMORY = 6 << 30
+"""Bytes that volumes in work may need together; a larger volume is read alone."""
+_NEEDED = 5  # bytes in work per byte of a volume as float32, at most; measured on 512 voxels cubed, see bench_ingest
 
 
 @dataclass(frozen=True)
 class IngestReport:
-    """table: what was written. used: number of volumes in it. skipped: (volume, reason) of the others."""
+    """table: what was written. used: number of volumes in it. skipped: (volume, reason) of the others.
+
+    resumed: how many of the used had been read before an interruption.
+    """
 
     table: SliceTable
     used: int
     skipped: tuple[tuple[str, str], ...]
+    resumed: int = 0
 
     @property
     def found(self) -> int:
@@ -35,9 +46,10 @@ class IngestReport:
 
 
 @dataclass(frozen=True)
-class _Read:
-    slices: VolumeSlices
-    files: tuple[tuple[str, int, str], ...]  # name, bytes, SHA-256
+class _Kept:
+    key: str
+    files: Files
+    resumed: bool
 
 
 def ingest(
@@ -47,68 +59,130 @@ def ingest(
     *,
     workers: int | None = None,
     progress: Told | None = None,
+    memory: int = MEMORY,
 ) -> IngestReport:
     """Read all volumes of a source into the table `out`; the same files and options give the same bytes.
 
     workers: threads, by default one per core this process may use. Threads suffice, since nearly all the time goes to
-    zlib, NumPy and OpenCV, which run side by side, and nothing is copied between processes. Twice as many volumes as
-    workers are held at most. Raises BadInput, and leaves `out` as it was, when no volume can be used.
+    ISA-L, NumPy and OpenCV, which run side by side, and nothing is copied between processes. memory: see MEMORY.
+    Volumes are staged as they are finished, so that a call after an interruption reads only the others. Raises
+    BadInput, and leaves `out` as it was, when no volume can be used or another ingest writes the same table.
     """
-    if not source.name or "/" in source.name:
-        raise BadInput(f"dataset name {source.name!r}: expected a name without a slash")
-    files = source.volumes()
+    if not source.name or "/" in source.name or not source.name.isprintable():
+        raise BadInput(f"dataset name {source.name!r}: expected a printable name without a slash")
+    out = place(out)
+    files = [_printable(file) for file in source.volumes()]
     workers = workers or min(usable_cores(), len(files))
     digest = sha256()
-    used, skipped = 0, []
-    with TableWriter(out) as writer:
-        for done, (file, read) in enumerate(_in_order(files, preprocessing, workers), start=1):
-            if isinstance(read, _Read):
-                used += 1
-                writer.append(read.slices)
+    kept: list[_Kept] = []
+    skipped: list[tuple[str, str]] = []
+    notes: list[tuple[str, str]] = []
+    with Stage(out) as stage:
+        work = _Work(stage, preprocessing, memory)
+        stage.keep({key for file in files if (key := work.key(file))})
+        for done, (file, read) in enumerate(_in_order(files, work.read, workers), start=1):
+            if isinstance(read, _Kept):
+                kept.append(read)
                 digest.update(repr((file.volume, read.files)).encode())
+                notes += [(file.volume, file.note)] if file.note else []
             else:
                 skipped.append((file.volume, read))
             if progress:
                 progress(done, len(files), file.volume)
-        if not used:
+        if not kept:
             name, reason = skipped[0]
             raise BadInput(f"none of {len(files)} volumes can be used; the first, {name}: {reason}")
-        metadata = TableMetadata(asdict(preprocessing), source.describe(), digest.hexdigest(), tuple(skipped))
-        writer.finish(metadata)
-    return IngestReport(open_table(out), used, tuple(skipped))
+        described = source.describe() | ({"notes": notes} if notes else {})
+        metadata = TableMetadata(asdict(preprocessing), described, digest.hexdigest(), tuple(skipped))
+        write_batches(out, (stage.batch(one.key) for one in kept), metadata)
+        stage.keep(())
+    return IngestReport(open_table(out), len(kept), tuple(skipped), sum(one.resumed for one in kept))
 
 
 def _in_order(
-    files: list[VolumeFile], preprocessing: Preprocessing, workers: int
-) -> Iterator[tuple[VolumeFile, _Read | str]]:
+    files: list[VolumeFile], read: Callable[[VolumeFile], _Kept | str], workers: int
+) -> Iterator[tuple[VolumeFile, _Kept | str]]:
     """Each volume with what was read, or why it was skipped; in the given order, whichever is ready first."""
-    ahead: deque[tuple[VolumeFile, Future[_Read | str]]] = deque()
+    ahead: deque[tuple[VolumeFile, Future[_Kept | str]]] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="ingest")
     try:
         for file in files:
             if len(ahead) >= 2 * workers:
                 first, future = ahead.popleft()
                 yield first, future.result()
-            ahead.append((file, pool.submit(_read, file, preprocessing)))
+            ahead.append((file, pool.submit(read, file)))
         for file, future in ahead:
             yield file, future.result()
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _read(file: VolumeFile, preprocessing: Preprocessing) -> _Read | str:
-    if file.fault:
-        return file.fault
-    try:
+class _Work:
+    """What a thread does with one volume, within memory that all threads share."""
+
+    def __init__(self, stage: Stage, preprocessing: Preprocessing, memory: int) -> None:
+        self._stage = stage
+        self._preprocessing = preprocessing
+        self._memory = memory
+        self._in_use = 0
+        self._freed = Condition()
+
+    def key(self, file: VolumeFile) -> str:
+        """The name of its piece; empty where it has none."""
+        try:
+            return "" if file.fault else piece_key(file, self._preprocessing)
+        except OSError:
+            return ""
+
+    def read(self, file: VolumeFile) -> _Kept | str:
+        """Stage one volume, or say why it cannot be used."""
+        if file.fault:
+            return file.fault
+        key = self.key(file)
+        if key and (files := self._stage.files(key)) is not None:
+            return _Kept(key, files, resumed=True)
+        try:
+            with self._within_memory(_NEEDED * claimed_size(file.image)):
+                return self._fresh(key, file)
+        except BadVolume as mistake:
+            return _without_folders(str(mistake), file)
+        except MemoryError:
+            return f"{file.image.name}: does not fit into memory"
+
+    def _fresh(self, key: str, file: VolumeFile) -> _Kept:
         image = read_volume(file.image)
         mask, used = None, [(file.image, image.digest)]
         if file.mask is not None:
-            mask, digest = read_mask(file.mask, image, file.labels)
+            mask, digest = read_mask(file.mask, image, file.labels, on_grid=file.mask_on_grid)
             used.append((file.mask, digest))
-        slices = preprocess(file, image, mask, preprocessing)
-        return _Read(slices, tuple((path.name, path.stat().st_size, digest) for path, digest in used))
-    except BadVolume as mistake:
-        return _without_folders(str(mistake), file)
+            if file.anomalous is not None and mask.any() != file.anomalous:
+                held, told = ("no voxel", "has one") if file.anomalous else ("an anomaly", "has none")
+                raise BadVolume(f"{file.mask}: holds {held}, while the volume's own label says that it {told}")
+        slices = preprocess(file, image, mask, self._preprocessing)
+        files = tuple((path.name, path.stat().st_size, digest) for path, digest in used)
+        self._stage.add(key, slices, files)
+        return _Kept(key, files, resumed=False)
+
+    @contextmanager
+    def _within_memory(self, needed: int) -> Iterator[None]:
+        """Wait until there is room, or nothing else is in work."""
+        with self._freed:
+            self._freed.wait_for(lambda: not self._in_use or self._in_use + needed <= self._memory)
+            self._in_use += needed
+        try:
+            yield
+        finally:
+            with self._freed:
+                self._in_use -= needed
+                self._freed.notify_all()
+
+
+def _printable(file: VolumeFile) -> VolumeFile:
+    """A name with a line break, say, would spoil every list it stands in."""
+    if (file.volume + file.subject).isprintable():
+        return file
+    volume, subject = (name.encode("unicode_escape").decode() for name in (file.volume, file.subject))
+    return replace(file, volume=volume, subject=subject, fault="its name holds a character that cannot be printed")
 
 
 def _without_folders(reason: str, file: VolumeFile) -> str:

@@ -1,5 +1,7 @@
 """Writing a slice table: streamed volume by volume, and either whole or absent."""
 
+from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from uuid import uuid4
@@ -60,13 +62,9 @@ class TableWriter:
         if not self._digests:
             raise BadInput(f"{self.path}: not written, since a table needs at least one slice")
         self._close()
-        with replacing(self.path) as temporary, pa.memory_map(str(self._stage)) as staged:
+        with pa.memory_map(str(self._stage)) as staged:
             batches = pa.ipc.open_file(staged)
-            full = schema(*self._shape, metadata)
-            with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, full) as writer:
-                for index, digest in enumerate(self._digests):
-                    batch = batches.get_batch(index).replace_schema_metadata(full.metadata)
-                    writer.write_batch(batch, custom_metadata={BATCH_DIGEST_KEY: digest})
+            write_batches(self.path, ((batches.get_batch(n), told) for n, told in enumerate(self._digests)), metadata)
 
     def _close(self) -> None:
         writer, sink, self._writer, self._sink = self._writer, self._sink, None, None
@@ -76,3 +74,21 @@ class TableWriter:
         finally:
             if sink is not None:
                 sink.close()
+
+
+def write_batches(path: Path, batches: Iterable[tuple[pa.RecordBatch, str]], metadata: TableMetadata) -> None:
+    """Write a table of batches with their digests, one after the other, and either whole or not at all.
+
+    Raises ValueError when there is no batch.
+    """
+    with replacing(path) as temporary, ExitStack() as opened:
+        writer = None
+        for batch, digest in batches:
+            if writer is None:
+                height, width = batch.column("image").type.shape
+                full = schema(height, width, metadata)
+                sink = opened.enter_context(pa.OSFile(str(temporary), "wb"))
+                writer = opened.enter_context(pa.ipc.new_file(sink, full))
+            writer.write_batch(batch.replace_schema_metadata(full.metadata), custom_metadata={BATCH_DIGEST_KEY: digest})
+        if writer is None:
+            raise ValueError("a table needs at least one batch")
