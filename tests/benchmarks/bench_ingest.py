@@ -1,0 +1,113 @@
+"""Ingest against the loop that one would write: nibabel's get_fdata, OpenCV's resize, one volume after the other.
+
+    python -m tests.benchmarks.bench_ingest          rates on the real patients of STUDY_TEST_DATA, in turns in one run
+    python -m tests.benchmarks.bench_ingest memory   the most memory that two volumes of 512 voxels cubed take
+
+`make bench` times the ingest alone. Figures are printed, never asserted: they belong to the machine.
+"""
+
+import math
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import nibabel as nib
+import numpy as np
+import pytest
+from isal import isal_zlib
+
+from core.slices.brats import BratsSource
+from core.slices.ingesting import ingest
+from core.slices.mood import MoodSource
+from core.slices.preprocess import Preprocessing
+
+PATIENTS = Path(os.environ.get("STUDY_TEST_DATA", "")) / "brats2018"
+SLICES, SIDE = 80, 128
+
+
+def plain_loop(root: Path, out: Path) -> int:
+    """Central slices of image and mask, equalised per slice, as NumPy files; returns the number of volumes."""
+    images, masks = [], []
+    for folder in sorted(root.iterdir()):
+        image = np.asarray(nib.load(folder / f"{folder.name}_t2.nii.gz").get_fdata())
+        seg = np.asarray(nib.load(folder / f"{folder.name}_seg.nii.gz").get_fdata())
+        first = (image.shape[2] - SLICES) // 2
+        grey = (255 * np.clip(image / np.percentile(image, 99.5), 0, 1)).astype(np.uint8)
+        for k in range(first, first + SLICES):
+            equalised = cv2.equalizeHist(np.ascontiguousarray(grey[:, :, k]))
+            images.append(cv2.resize(equalised, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
+            mask = np.ascontiguousarray(seg[:, :, k] > 0).astype(np.uint8)
+            masks.append(cv2.resize(mask, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST))
+    np.savez(out / "plain.npz", images=np.stack(images), masks=np.stack(masks))
+    return len(images) // SLICES
+
+
+def table(root: Path, out: Path, workers: int | None) -> int:
+    """The project's own; returns the number of volumes."""
+    return ingest(BratsSource(root), out / "t.arrow", Preprocessing(SIDE, SLICES), workers=workers).used
+
+
+@pytest.mark.skipif("STUDY_TEST_DATA" not in os.environ, reason="STUDY_TEST_DATA names no folder of real images")
+def test_ingest(benchmark: Any, tmp_path: Path) -> None:
+    """Twelve patients with their masks."""
+    benchmark.pedantic(table, (PATIENTS, tmp_path, None), rounds=3, warmup_rounds=1)
+
+
+def rates(rounds: int = 5) -> None:
+    """Print volumes per second of wall time and processor seconds per volume, each the best of its rounds."""
+    ways: dict[str, Callable[[Path], int]] = {
+        "plain loop": lambda out: plain_loop(PATIENTS, out),
+        "one thread": lambda out: table(PATIENTS, out, 1),
+        "all cores": lambda out: table(PATIENTS, out, None),
+    }
+    wall: dict[str, float] = {}
+    busy: dict[str, float] = {}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            with tempfile.TemporaryDirectory() as folder:
+                start, started = time.perf_counter(), time.process_time()
+                count = way(Path(folder))
+                wall[name] = min(wall.get(name, math.inf), time.perf_counter() - start)
+                busy[name] = min(busy.get(name, math.inf), time.process_time() - started)
+    for name in ways:
+        print(
+            f"{name}: {count / wall[name]:.2f} volumes/s ({wall['plain loop'] / wall[name]:.2f} of the plain loop), "
+            f"{busy[name] / count:.3f} processor seconds a volume ({busy['plain loop'] / busy[name]:.2f} times fewer)"
+        )
+
+
+def memory() -> None:
+    """Print the peak of a process that reads two volumes side by side, each of 0.5 GiB as float32."""
+    with tempfile.TemporaryDirectory() as folder:
+        for n in range(2):
+            values = np.random.default_rng(n).random((512, 512, 512), np.float32)
+            content = nib.Nifti1Image(values, np.eye(4)).to_bytes()
+            (Path(folder) / f"{n}.nii.gz").write_bytes(isal_zlib.compress(content, 0, 31))
+            del values, content
+        subprocess.run([sys.executable, "-m", "tests.benchmarks.bench_ingest", "mood", folder], check=True)
+
+
+def mood(folder: Path) -> None:
+    """Ingest abdominal volumes and print the most memory that this process had."""
+    source = MoodSource(folder, "abdominal")
+    start = time.perf_counter()
+    ingest(source, folder / "t.arrow", source.preprocessing, workers=2)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f"{peak >> 10} MiB at most, {time.perf_counter() - start:.1f} s")
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["memory"]:
+            memory()
+        case ["mood", place]:
+            mood(Path(place))
+        case _:
+            rates()
