@@ -25,6 +25,7 @@ _HEADERS: dict[int, Any] = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
 _LONGEST_HEADER = 544
 _SILENT = Logger("silent", CRITICAL + 1)
 _EDGES = (1e-3, 1e4)  # mm; beyond these an affine is wrong
+_FARTHEST = 1e9  # mm, for a voxel's place
 _orientations: Any = nib.orientations  # untyped
 _IsalError: Any = isal_zlib.error  # a class, which its types take for an object
 
@@ -146,7 +147,8 @@ def _voxels(
 ) -> NDArray[np.float32]:
     """The values in the file's order. Memory is touched only as far as the file really goes."""
     voxels = np.empty(count, np.float32)
-    slope, inter = np.float32(scaling[0]), np.float32(scaling[1])
+    with np.errstate(over="ignore"):
+        slope, inter = np.float32(scaling[0]), np.float32(scaling[1])
     wrong, step = 0, CHUNK // dtype.itemsize
     for at in range(0, count, step):
         part = voxels[at : at + step]
@@ -201,11 +203,9 @@ def _dtype(path: Path, header: Any) -> np.dtype[Any]:
 
 
 def _start(path: Path, header: Any) -> int:
-    start = float(header.get_data_offset())
+    start = float(header["vox_offset"])
     if not header.sizeof_hdr <= start <= LARGEST:
-        raise BadVolume(
-            f"{path}: its header claims that voxels begin at byte {start:g}, expected to find them behind it"
-        )
+        raise BadVolume(f"{path}: its header claims that voxels begin at byte {start:g}, expected a place behind it")
     return int(start)
 
 
@@ -220,7 +220,7 @@ def _scaling(path: Path, header: Any) -> tuple[float, float]:
 def _affine(path: Path, header: Any) -> NDArray[np.float64]:
     with np.errstate(all="ignore"):
         affine = np.asarray(header.get_best_affine(), np.float64)
-    if np.isfinite(affine).all():
+    if np.isfinite(affine).all() and np.abs(affine).max() < _FARTHEST:
         edges = np.linalg.norm(affine[:3, :3], axis=0)
         if _EDGES[0] < edges.min() and edges.max() < _EDGES[1] and abs(np.linalg.det(affine[:3, :3] / edges)) > 1e-3:
             return affine
