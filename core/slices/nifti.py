@@ -218,8 +218,11 @@ def _scaling(path: Path, header: Any) -> tuple[float, float]:
 
 
 def _affine(path: Path, header: Any) -> NDArray[np.float64]:
-    with np.errstate(all="ignore"):
-        affine = np.asarray(header.get_best_affine(), np.float64)
+    try:
+        with np.errstate(all="ignore"):
+            affine = np.asarray(header.get_best_affine(), np.float64)
+    except (HeaderDataError, ValueError) as error:
+        raise BadVolume(f"{path}: its affine cannot be made from its header ({error})") from error
     if np.isfinite(affine).all() and np.abs(affine).max() < _FARTHEST:
         edges = np.linalg.norm(affine[:3, :3], axis=0)
         if _EDGES[0] < edges.min() and edges.max() < _EDGES[1] and abs(np.linalg.det(affine[:3, :3] / edges)) > 1e-3:

@@ -159,6 +159,17 @@ def sheared(path: Path) -> None:
     patch(path, 280, np.array([1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0], "<f4").tobytes())
 
 
+def no_rotation(path: Path) -> None:
+    """A quaternion longer than 1, and no sform beside it."""
+    save(path, voxels())
+    patch(path, 252, np.array([1, 0], "<i2").tobytes() + np.array([2, 0, 0], "<f4").tobytes())
+
+
+def no_offset(path: Path) -> None:
+    save(path, voxels())
+    patch(path, 108, np.array([np.nan], "<f4").tobytes())
+
+
 def microscopic(path: Path) -> None:
     save(path, voxels(), np.diag([1e-6, 1e-6, 1e-6, 1]))
 
@@ -212,6 +223,8 @@ BAD: dict[Callable[[Path], None], str] = {
     bomb: "is cut short, with 50332000 bytes of the 1024000352 that its header tells of",
     nowhere: "its affine does not place voxels in space, expected three axes of finite length",
     sheared: "its affine does not place voxels in space, expected three axes of finite length",
+    no_rotation: "its affine cannot be made from its header (",
+    no_offset: "its header claims that voxels begin at byte nan, expected a place behind it",
     microscopic: "its affine does not place voxels in space, expected three axes of finite length",
     overflow_by_scaling: " of 1680 voxels are NaN or infinite, expected finite values",
     wholly_negative: "has 0 axial slices with tissue, 6 were asked",
