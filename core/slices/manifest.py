@@ -58,7 +58,7 @@ class ManifestSource:
             if name not in rows.columns:
                 raise BadInput(f"{self.path}: has no column {name!r}, expected {', '.join(NEEDED + OPTIONAL)}")
         for name in rows.columns:
-            if name not in NEEDED + OPTIONAL and (near := get_close_matches(name.lower(), NEEDED + OPTIONAL, 1, 0.75)):
+            if name not in NEEDED + OPTIONAL and (near := get_close_matches(name.lower(), NEEDED + OPTIONAL, 1, 0.85)):
                 raise BadInput(f"{self.path}: has a column {name!r}; did you mean {near[0]!r}?")
         if self.group is not None:
             rows = self.group.of(rows)

@@ -34,6 +34,14 @@ def test_every_format_says_the_same(ending: str, tmp_path: Path) -> None:
     assert [file.volume for file in chosen] == ["anna_scan1"]
 
 
+def test_other_columns_are_left_alone(tmp_path: Path) -> None:
+    make_manifest(tmp_path)
+    columns = ["age", "sex", "page", "scanner", "date", "site", "species"]
+    rows = [",".join(["image,subject", *columns]), ",".join(["anna/scan0.nii.gz,anna", *columns])]
+    (tmp_path / "m.csv").write_text("\n".join(rows))
+    assert len(ManifestSource(tmp_path / "m.csv").volumes()) == 1
+
+
 def test_names_and_datasets(tmp_path: Path) -> None:
     make_manifest(tmp_path)
     rows = ["image,subject,volume,dataset", "anna/scan0.nii.gz,x,first,A", f"{tmp_path}/ben/scan2.nii.gz,x,second,B"]
