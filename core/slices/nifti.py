@@ -149,6 +149,7 @@ def _voxels(
     voxels = np.empty(count, np.float32)
     with np.errstate(over="ignore"):
         slope, inter = np.float32(scaling[0]), np.float32(scaling[1])
+    scaled = scaling != (1.0, 0.0)
     wrong, step = 0, CHUNK // dtype.itemsize
     for at in range(0, count, step):
         part = voxels[at : at + step]
@@ -158,10 +159,11 @@ def _voxels(
             raise BadVolume(f"{path}: is cut short, {some}")
         with np.errstate(over="ignore", invalid="ignore"):
             part[:] = np.frombuffer(raw, dtype)
-            if scaling != (1.0, 0.0):
+            if scaled:
                 part *= slope
                 part += inter
-        wrong += part.size - int(np.count_nonzero(np.isfinite(part)))
+        if dtype.kind == "f" or scaled:
+            wrong += part.size - int(np.count_nonzero(np.isfinite(part)))
     if wrong:
         raise BadVolume(f"{path}: {wrong} of {count} voxels are NaN or infinite, expected finite values")
     return voxels

@@ -9,6 +9,7 @@ A piece counts only for the same file (name, size, time of change), options, cod
 import fcntl
 import json
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import asdict
 from functools import cache
 from hashlib import sha256
@@ -52,11 +53,15 @@ class Stage:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self._lock and not list(self.folder.glob("*.arrow")):
+        if self._lock is None:
+            return
+        empty = not list(self.folder.glob("*.arrow"))
+        if empty:
             (self.folder / "lock").unlink()
-            self.folder.rmdir()
-        if self._lock:
-            self._lock.close()
+        self._lock.close()
+        if empty:
+            with suppress(OSError):  # whoever came in between goes on with it
+                self.folder.rmdir()
 
     def keep(self, keys: Collection[str]) -> None:
         """Remove all pieces but these, and what an interruption left half-written."""

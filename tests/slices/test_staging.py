@@ -17,6 +17,7 @@ from core.slices.folder import FolderSource
 from core.slices.ingesting import IngestReport, ingest
 from core.slices.nifti import Volume, claimed_size, read_volume
 from core.slices.staging import Stage
+from core.slices.table import open_table
 from tests.slices.trees import SMALL, make_folder, write
 
 KILLED = """
@@ -134,6 +135,14 @@ def test_masks_count_too(tmp_path: Path) -> None:
     report: IngestReport = ingest(source, out, SMALL)
     assert report.resumed == 3
     assert report.table.normal[report.table.volume == "s3"].all()
+
+
+def test_into_object_storage(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = ingest(make(tmp_path / "d", 3), Path(f"{bucket}/slices/t.arrow"), SMALL).table
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "machine-2"))
+    assert open_table(Path(f"{bucket}/slices/t.arrow"), verify=True).digest == made.digest
+    assert names(tmp_path) == ["d", "machine-1", "machine-2"]
 
 
 @pytest.mark.parametrize(("room", "most"), [(0, 1), (2.5, 2)])
