@@ -11,6 +11,7 @@ from core.errors import BadVolume
 CHUNK = 1 << 20
 """Bytes of a piece after unpacking, however small it was packed."""
 _BLOCK = 1 << 18  # bytes read from the file at a time
+_BEYOND = 1 << 24
 _GZIP = 16 + 15  # zlib's code for a gzip header with the largest window
 
 Inflater = Callable[[int], Any]
@@ -53,8 +54,15 @@ class Content:
             size -= len(found)
 
     def finish(self) -> str:
-        """SHA-256 of the whole file as stored, after the check sum that stands behind the last byte that was read."""
-        self.peek(1)
+        """SHA-256 of the whole file as stored.
+
+        Raises BadVolume when the check sum behind what was read is wrong; one that stands more than 16 MiB behind it is
+        not looked at, so that a bomb is not unpacked.
+        """
+        self._ahead = b""
+        beyond = 0
+        while beyond < _BEYOND and (chunk := next(self._chunks, b"")):
+            beyond += len(chunk)
         for _ in self._stored():
             pass
         return self._digest.hexdigest()
@@ -88,4 +96,6 @@ class Content:
             raise BadVolume(f"{self._path}: its gzip compression is damaged ({error})") from error
         if stream is not None and not stream.eof:
             some = f"after {self.unpacked} bytes of {self.wanted}"
+            if self.unpacked >= self.wanted:
+                some = "before the check sum at its end"
             raise BadVolume(f"{self._path}: its gzip compression is cut short, {some}")

@@ -38,6 +38,18 @@ def test_read_or_refused(
     assert claimed_size(path) >= 0
 
 
+@given(kind=st.sampled_from(KINDS), edits=st.lists(ANYWHERE, min_size=1, max_size=3))
+@settings(max_examples=400, deadline=None)
+def test_no_damage_behind_the_check_sum(kind: str, edits: list[Edit], tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What is damaged after it was packed is refused, or it does not matter."""
+    path = tmp_path_factory.getbasetemp() / "c.nii.gz"
+    path.write_bytes(damaged(kind, [], True, edits)[1])
+    if outcome(path) == "read":
+        found = read_volume(path).voxels
+        path.write_bytes(damaged(kind, [], True, [])[1])
+        assert (read_volume(path).voxels == found).all()
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_claim_of_two_gibibytes_takes_none(packed: bool, tmp_path: Path) -> None:
     """The file holds a thousandth of a thousandth of what its header tells of."""
