@@ -15,8 +15,8 @@ from typing import Any
 from core.errors import BadInput
 from core.slices.choosing import Group
 from core.slices.preprocess import Preprocessing
-from core.slices.rows import Rows, read_rows
-from core.slices.source import VolumeFile, nifti_files, require_folder, stem, subfolders
+from core.slices.rows import read_rows
+from core.slices.source import VolumeFile, nifti_by_name, require_folder, stem, subfolders
 
 _ABOUT_MASKS = {"space", "res", "den", "label", "desc", "hemi"}  # entities that say nothing of which scan it was
 
@@ -85,7 +85,7 @@ class BidsSource:
     def _in_group(self, subjects: dict[str, Path]) -> list[str]:
         if self.group is None:
             return sorted(subjects)
-        rows: Rows = read_rows(self.root / "participants.tsv")
+        rows = read_rows(self.root / "participants.tsv")
         if "participant_id" not in rows.columns:
             raise BadInput(f"{rows.path}: has no column 'participant_id'")
         named = {"sub-" + row["participant_id"].removeprefix("sub-") for _, row in self.group.of(rows).lines}
@@ -124,7 +124,7 @@ def _anat(subject: Path) -> list[Path]:
 
 
 def _with_suffix(folder: Path, *suffixes: str) -> list[Path]:
-    return [path for path in nifti_files(folder) if stem(path).rpartition("_")[2] in suffixes]
+    return [path for name, path in nifti_by_name(folder).items() if name.rpartition("_")[2] in suffixes]
 
 
 def _entities(path: Path) -> dict[str, str]:

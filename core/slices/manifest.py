@@ -72,7 +72,7 @@ class ManifestSource:
             for what, key, seen in (("image", str(file.image), images), ("volume", file.volume, names)):
                 if key in seen:
                     shown = row["image"] if what == "image" else key
-                    raise BadInput(f"{rows.where(line)}: {what} {shown!r} is there already, in line {seen[key]}")
+                    raise BadInput(f"{rows.where(line)}: {what} {shown!r} is there already, in {rows.unit} {seen[key]}")
                 seen[key] = line
             found.append(file)
         return sorted(found, key=lambda file: file.volume)
@@ -91,7 +91,7 @@ class ManifestSource:
         for what, path in (("image", image), ("mask", mask)):
             if path is not None and not fault:
                 fault = _wrong(path)
-                fault = f"{rows.where(line)}: {what} {row[what]!r} {fault}" if fault else ""
+                fault = f"{rows.where(line)}: {what} {path.name!r} {fault}" if fault else ""
         return VolumeFile(
             dataset,
             subject,

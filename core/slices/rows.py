@@ -22,9 +22,14 @@ class Rows:
     columns: tuple[str, ...]
     lines: list[tuple[int, dict[str, str]]]
 
+    @property
+    def unit(self) -> str:
+        """What is counted: line, or row where the file has no lines."""
+        return "row" if self.path.suffix.lower() == ".parquet" else "line"
+
     def where(self, line: int) -> str:
         """The file and the line, for a message."""
-        return f"{self.path}, {'row' if self.path.suffix.lower() == '.parquet' else 'line'} {line}"
+        return f"{self.path}, {self.unit} {line}"
 
 
 def read_rows(path: Path) -> Rows:
@@ -55,7 +60,7 @@ def _text(path: Path, separator: str) -> Rows:
 
 def _parquet(path: Path) -> Rows:
     try:
-        found = parquet.read_table(path)
+        found = parquet.read_table(path, partitioning=None)
     except (pa.ArrowException, OSError) as error:
         raise BadInput(f"{path}: not a Parquet file ({str(error).splitlines()[0]})") from error
     columns = _unique(path, tuple(found.column_names))

@@ -13,12 +13,15 @@ from contextlib import suppress
 from dataclasses import asdict
 from functools import cache
 from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+import cv2
+import nibabel as nib
+import numpy as np
 import pyarrow as pa
+import scipy
 
 from core.durable import replacing
 from core.errors import BadInput
@@ -117,5 +120,5 @@ def _maker() -> str:
     digest = sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
-    libraries = [version(name) for name in ("numpy", "opencv-python-headless", "scipy", "pyarrow", "nibabel")]
+    libraries = [library.__version__ for library in (cv2, nib, np, pa, scipy)]
     return f"{digest.hexdigest()} {libraries}"

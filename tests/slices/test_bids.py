@@ -34,6 +34,13 @@ def test_volumes_are_runs_and_sessions(tmp_path: Path) -> None:
     ]
 
 
+def test_two_files_of_one_name(tmp_path: Path) -> None:
+    make_bids(tmp_path)
+    write(tmp_path / "sub-01" / "anat" / "sub-01_T2w.nii", 0)
+    with pytest.raises(BadInput, match=r"both sub-01_T2w\.nii and sub-01_T2w\.nii\.gz, expected one file per volume"):
+        BidsSource(tmp_path).volumes()
+
+
 def test_masks_of_a_pipeline(tmp_path: Path) -> None:
     make_bids(tmp_path)
     patients = Group.parse("patient")

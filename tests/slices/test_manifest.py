@@ -60,7 +60,7 @@ def test_files_that_are_not_there_are_skipped_by_line(tmp_path: Path) -> None:
     report = ingest(ManifestSource(tmp_path / "m.csv"), tmp_path / "t.arrow", SMALL)
     assert report.used == 2
     assert report.skipped == (
-        ("ben_scan2", "m.csv, line 4: mask 'lesions/2.nii' does not exist"),
+        ("ben_scan2", "m.csv, line 4: mask '2.nii' does not exist"),
         ("carl_gone", "m.csv, line 5: image 'gone.nii.gz' does not exist"),
         ("dora_m.csv", "m.csv, line 6: image 'm.csv' is not a .nii or .nii.gz file"),
         ("eve_ben", "m.csv, line 7: image 'ben' is not a .nii or .nii.gz file"),
