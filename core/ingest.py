@@ -91,7 +91,7 @@ def main(
     with shown(out, "volumes") as progress:
         report = ingest(chosen, table, settings, workers=workers, progress=progress)
     if report.resumed:
-        out.print(f"{report.resumed} volumes had been read before an interruption")
+        out.print(f"{report.resumed} of the volumes had been read before an interruption")
     _tell(report.table)
 
 

@@ -85,6 +85,19 @@ def test_names_that_would_spoil_a_list(tmp_path: Path) -> None:
     assert "d/<b>&[red]" in open_table(tmp_path / "t.arrow").subjects
 
 
+def test_program_says_what_was_read_before(tmp_path: Path) -> None:
+    def told(done: int, total: int, name: str) -> None:
+        raise KeyboardInterrupt
+
+    good(tmp_path / "d")
+    with pytest.raises(KeyboardInterrupt):
+        ingest(FolderSource(tmp_path / "d", "d"), tmp_path / "t.arrow", SMALL, workers=1, progress=told)
+    ended = program("folder", "d", "--out", "t.arrow", "--slices", 6, "--side", 16, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert " of the volumes had been read before an interruption" in ended.stdout
+    assert names(tmp_path) == ["d", "t.arrow"]
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
