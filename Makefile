@@ -22,7 +22,7 @@ demo: install
 	$(BIN)/python -m study.report runs/demo
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: install
 	$(BIN)/ruff check .

@@ -50,7 +50,7 @@ export RAY_TMPDIR="/tmp/$SLURM_JOB_ID"
 chmod 700 "$HOME/.ray"
 chmod 600 "$HOME/.ray/auth_token"
 
-address="${HEAD_IP:-$(hostname -I | cut -d ' ' -f 1)}:6379"
+address="${HEAD_IP:-$(hostname -I | cut -d ' ' -f 1)}:${RAY_PORT:-6379}"
 gpus=${SLURM_GPUS_PER_NODE:-${SLURM_GPUS_ON_NODE:-0}} # may be "a100:4"
 notes=$(mktemp -d)
 trap 'rm -rf "$notes"' EXIT

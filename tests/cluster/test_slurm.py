@@ -33,7 +33,7 @@ def place(tmp_path: Path, healthy: SliceTable, lesioned: SliceTable) -> Place:
         (programs / name).chmod(0o755)
     made.environment |= {
         "PATH": f"{programs}:{os.environ['PATH']}", "SLURM_SUBMIT_DIR": str(ROOT), "SLURM_JOB_ID": f"{os.getpid()}",
-        "SLURM_JOB_NUM_NODES": "1", "SLURM_CPUS_PER_TASK": "2", "HEAD_IP": "127.0.0.1",
+        "SLURM_JOB_NUM_NODES": "1", "SLURM_CPUS_PER_TASK": "2", "HEAD_IP": "127.0.0.1", "RAY_PORT": "26380",
     }  # fmt: skip
     return made
 
