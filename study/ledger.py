@@ -6,7 +6,6 @@ about, so whatever is seen of an epoch, its decision stands; and a trial that wa
 is drawn again to the same values.
 """
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from core.config import Config, to_dict
 from core.errors import BadConfig
 from study.asha import Asha
 from study.journal import Journal
+from study.sampling import sampler
 from study.space import Space
 
 EPOCHS = "epoch"  # user attribute `epoch 3` holds the figures of epoch 3
@@ -223,18 +223,7 @@ class Ledger:
         return optuna.Trial(self.study, self.trials()[number]._trial_id)
 
     def _reseed(self, asked: int) -> None:
-        """A sampler made anew would repeat its first draws; seeding by the order of asking makes restarts invisible."""
-        self.study.sampler = sampler([self.seed, asked])
-
-
-def sampler(seed: list[int]) -> optuna.samplers.TPESampler:
-    """TPE that models conditional parameters jointly and does not crowd running trials."""
-    mixed = sum(part * 1_000_003**index for index, part in enumerate(seed)) % 2**32
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return optuna.samplers.TPESampler(
-            seed=mixed, multivariate=True, group=True, constant_liar=True, n_startup_trials=10
-        )
+        self.study.sampler = sampler(self.seed, asked)
 
 
 def open_study(events: Path | BaseStorage, name: str) -> optuna.Study:
@@ -247,5 +236,5 @@ def open_study(events: Path | BaseStorage, name: str) -> optuna.Study:
         direction="maximize",
         load_if_exists=True,
         pruner=optuna.pruners.NopPruner(),
-        sampler=sampler([0, 0]),
+        sampler=sampler(0, 0),
     )

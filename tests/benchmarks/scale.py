@@ -47,7 +47,7 @@ def ledger(journal: Path, trials: int) -> Ledger:
 
 
 def record(journal: Path, trials: int) -> None:
-    """Trials that ended before, drawn at random."""
+    """Trials that ended before, drawn at random; those that the journal has already stay."""
     made = ledger(journal, trials)
     random = optuna.samplers.RandomSampler(seed=0)
     made._reseed = lambda asked: setattr(made.study, "sampler", random)  # type: ignore[method-assign]
@@ -85,10 +85,11 @@ def main(
     trials: Annotated[int, typer.Option(help="Trials scheduled by Ray.")] = 300,
     slots: Annotated[int, typer.Option(help="Logical slots.")] = 64,
     epoch_seconds: Annotated[float, typer.Option(help="How long a trial sleeps for each epoch.")] = 10.0,
+    folder: Annotated[Path | None, typer.Option(help="Where the study lies; default a new folder.")] = None,
 ) -> None:
     """Measure, and print a table."""
     os.environ[tabulated.EPOCH_SECONDS] = str(epoch_seconds)
-    folder = Path(tempfile.mkdtemp())
+    folder = folder or Path(tempfile.mkdtemp())
     if recorded:
         record(folder / "journal.log", recorded)
     started = time.perf_counter()

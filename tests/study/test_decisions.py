@@ -18,6 +18,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 from optuna.trial import TrialState
 
+from study import sampling
 from study.asha import Asha
 from study.ledger import Ledger, SearchSource, open_study
 from study.space import parse_space
@@ -120,9 +121,8 @@ def story(study: optuna.Study) -> list[tuple[Any, ...]]:
 @pytest.fixture(autouse=True, scope="module")
 def learning_early() -> Iterator[None]:
     """The sampler leaves chance behind after four trials, so that what it has learned matters here."""
-    original = optuna.samplers.TPESampler
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(optuna.samplers, "TPESampler", lambda **words: original(**words | {"n_startup_trials": 4}))
+        patch.setattr(sampling, "STARTUP", 4)
         yield
 
 
