@@ -128,6 +128,7 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
         "shipped": {"seed": seeds[shipped], "rule": "highest objective on the probe", "objectives": objectives},
         "provenance": provenance(chosen) | {"bf16": bf16},
         "seconds_per_training": {name: float(np.mean(spent)) for name, spent in seconds.items()},
+        "tables": {role: _recorded(one) for role, one in (("train", table), ("probe", probe))},
         "test": None,
         "entries": [],
     }
@@ -151,6 +152,7 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
             detector_entry(name, to_dict(best.configs[name]), seeds, runs, on_probe[name])
             for name, runs in on_test.items()
         ] + [floor_entry(name, run, winner.score) for name, run in floors.items()]
+        result["tables"]["test"] = _recorded(test)
         result["test"] = _describe(test, best) | {"opened": opened}
         result["entries"] = entries
         result["differences"] = against
@@ -174,6 +176,11 @@ def _digest(value: Config | dict[str, Any]) -> str:
     """Of a configuration, without the slice score, which has no part in training; or of plain data."""
     plain = to_dict(value) | {"score": None} if isinstance(value, Config) else value
     return hashlib.blake2b(json.dumps(plain, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def _recorded(table: SliceTable) -> dict[str, Any]:
+    about = table.metadata
+    return {"slices": len(table), "source": about.source, "preprocessing": about.preprocessing}
 
 
 def _describe(test: SliceTable, best: Best) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from core.config import PRESETS, differences, override, parse_setting
 from core.console import out, run
 from core.errors import BadConfig
 from core.mirror import address, withdraw
+from core.model_card import write_card
 from core.results_table import results_table
 from core.retraining import find_best, is_current, retrain
 from core.slices.demo import demo_tables
@@ -73,12 +74,14 @@ def _best(study: str | None, again: bool, device: str) -> None:
             withdraw(target / "checkpoints")
         retrain(found, device=device, say=lambda text: out.print(text, markup=False))
     result = json.loads((target / "evaluation.json").read_text(encoding="utf-8"))
+    card = write_card(target, found.data, result)  # also for a detector of before there were cards
     if result["test"]:
         out.print(results_table(result, from_score=found.data["verdict"]["score"]))
         out.print(result["floor_verdict"]["sentence"], markup=False)
     else:
         out.print("not tested: the study names no test table", markup=False)
     out.print(f"detector: {target / 'model.safetensors'} (seed {result['shipped']['seed']})", markup=False)
+    out.print(f"what it is and what it is not for: {card}", markup=False)
 
 
 if __name__ == "__main__":
