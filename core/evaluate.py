@@ -14,7 +14,7 @@ import typer
 from core.console import out, run
 from core.durable import write_json
 from core.errors import BadConfig
-from core.mirror import place
+from core.mirror import fetch, place
 from core.protocols.mood import score_folder
 from core.protocols.slices import score_table
 from core.protocols.tables import mood_sentence, mood_table, paper_sentences, paper_table
@@ -60,7 +60,7 @@ def main(
         for name, value in (("table", table), ("validation", validation), ("normal", normal)):
             if value is not None:
                 raise BadConfig(f"--{name} {value}: expected only with --protocol slices")
-        result = score_folder(given[0], given[1], level or "pixel")
+        result = score_folder(fetch(given[0]), fetch(given[1]), level or "pixel")
         out.print(mood_table(result))
         out.print(mood_sentence(result), markup=False)
     else:

@@ -22,6 +22,7 @@ from core.checkpoint import load_detector
 from core.config import Config, to_dict
 from core.durable import replacing
 from core.errors import BadConfig, BadInput
+from core.mirror import fetch
 from core.provenance import provenance
 
 FORMAT = 1
@@ -41,7 +42,7 @@ def export(folder: Path, path: Path) -> float:
     detector, config = load_detector(folder)
     for parameter in detector.parameters():
         parameter.requires_grad_(False)
-    metadata = describe(config)
+    metadata = describe(config, _preparation(folder))
     with replacing(path) as temporary:
         with _quiet():
             runs = writers[path.suffix](detector, metadata, temporary)
@@ -51,8 +52,11 @@ def export(folder: Path, path: Path) -> float:
     return difference
 
 
-def describe(config: Config) -> dict[str, Any]:
-    """What an exported file takes and gives, how it was configured, and what wrote it."""
+def describe(config: Config, preparation: dict[str, Any] | None) -> dict[str, Any]:
+    """What an exported file takes and gives, how it was configured, and what wrote it.
+
+    preparation: how the training slices were made from volumes, None where that is not known.
+    """
     step = 2**config.detector.depth
     return {
         "format": FORMAT,
@@ -63,7 +67,8 @@ def describe(config: Config) -> dict[str, Any]:
             "range": [0, 1],
             "multiple_of": step,
             "at_least": 2 * step,
-            "words": "axial slices as this detector was trained on, prepared alike; 0 outside the tissue",
+            "words": "slices prepared as those that this detector was trained on; 0 outside the tissue",
+            "preprocessing": preparation,
         },
         "output": {
             "name": "anomaly_map",
@@ -77,12 +82,20 @@ def describe(config: Config) -> dict[str, Any]:
     }
 
 
+def _preparation(folder: Path) -> dict[str, Any] | None:
+    """As core.train --best records it beside the detector."""
+    try:
+        evaluation = json.loads(fetch(folder / "evaluation.json").read_text(encoding="utf-8"))
+        return evaluation["tables"]["train"]["preprocessing"] or None
+    except (FileNotFoundError, ValueError, KeyError):
+        return None
+
+
 def _write_torch(detector: nn.Module, metadata: dict[str, Any], path: Path) -> _Runs:
     packed = BytesIO()
     torch.export.save(_traced(detector, metadata), packed, extra_files={"metadata.json": json.dumps(metadata)})
     path.write_bytes(packed.getbuffer())
-    with path.open("rb") as file:
-        module = torch.export.load(BytesIO(file.read())).module()
+    module = torch.export.load(BytesIO(path.read_bytes())).module()
     return lambda images: np.asarray(module(torch.from_numpy(images)))
 
 

@@ -48,9 +48,8 @@ def model_card(best: dict[str, Any], evaluation: dict[str, Any]) -> str:
         ("Limits", _LIMITS),
         (
             "Detector",
-            f"{', '.join(f'{text(name)} {text(value)}' for name, value in best['config']['detector'].items())}. A slice "
-            "becomes a map of logit differences, whose sigmoid is the anomaly probability; the slice's anomaly score is "
-            f"`{code(best['config']['score'])}` of that map.\n\n"
+            f"{_told(best['config']['detector'])}. A slice becomes a map of logit differences, whose sigmoid is the "
+            f"anomaly probability; the slice's anomaly score is `{code(best['config']['score'])}` of that map.\n\n"
             "Departures from the configuration of the paper (Deng & Li, section III.A):\n\n"
             + _departures(best["differences"]),
         ),

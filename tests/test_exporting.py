@@ -31,7 +31,7 @@ module = torch.export.load("detector.pt2", extra_files=told).module()
 images = numpy.load("images.npz")
 maps = {name: module(torch.from_numpy(images[name])).detach().numpy() for name in images}
 numpy.savez("maps.npz", **maps)
-print(json.dumps(json.loads(told["metadata.json"])["output"]))
+print(told["metadata.json"])
 assert not [name for name in sys.modules if name.startswith(("core.", "study."))]
 """
 
@@ -47,6 +47,8 @@ def folder(tmp_path: Path) -> Path:
     for _ in range(3):
         detector(torch.rand(4, 1, 32, 32))
     save_detector(tmp_path / "detector", detector, config)
+    recorded = {"tables": {"train": {"preprocessing": {"side": 32, "equalise": "volume"}}}}
+    (tmp_path / "detector" / "evaluation.json").write_text(json.dumps(recorded))
     return tmp_path / "detector"
 
 
@@ -69,7 +71,10 @@ def test_plain_torch_gives_the_same_maps_elsewhere(folder: Path, tmp_path: Path)
         [sys.executable, "-I", "-c", ELSEWHERE], cwd=elsewhere, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "logit differences" in json.loads(done.stdout)["words"]
+    told = json.loads(done.stdout)
+    assert "logit differences" in told["output"]["words"]
+    assert told["input"]["preprocessing"] == {"side": 32, "equalise": "volume"}
+    assert told["input"]["multiple_of"] == 4
     with np.load(elsewhere / "maps.npz") as maps:
         for name, expected in wanted.items():
             assert np.ptp(expected) > 0.5

@@ -48,18 +48,12 @@ def score_folder(predictions: Path, labels: Path, level: str) -> dict[str, Any]:
     }
 
 
-def pixel_histograms(pairs: Mapping[str, tuple[Path, Path]]) -> dict[str, ScoreHistogram]:
-    """Counts of each case; float16 values keep apart in them, so figures are exact and no voxel is held."""
-    found = {}
-    for name, (prediction, label) in pairs.items():
-        histogram = found[name] = ScoreHistogram()
-        for scores, anomalous in read_pair(prediction, label):
-            histogram.add(scores, anomalous)
-    return found
-
-
 def _pixels(pairs: Mapping[str, tuple[Path, Path]]) -> tuple[Ranking, dict[str, Interval | None], list[dict[str, Any]]]:
-    histograms = pixel_histograms(pairs)
+    """Histograms keep all values of float16 apart, so figures are exact although no voxel is held."""
+    histograms = {name: ScoreHistogram() for name in pairs}
+    for name, (prediction, label) in pairs.items():
+        for scores, anomalous in read_pair(prediction, label):
+            histograms[name].add(scores, anomalous)
     intervals: dict[str, Interval | None] = {name: pixel_interval([histograms], name) for name in QUANTITIES}
     cases = [{"name": name, **_figures(histogram.ranking())} for name, histogram in histograms.items()]
     return pooled(histograms.values()).ranking(), intervals, cases
