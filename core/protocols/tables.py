@@ -36,7 +36,7 @@ def paper_sentences(parts: Sequence[dict[str, Any]], described: str) -> list[str
 
 
 def mood_table(result: dict[str, Any]) -> Table:
-    """Each case, then all pooled with 95 % intervals over cases."""
+    """One row per case; `mood_sentence` has the pooled figures."""
     cases, pixel = result["cases"], result["level"] == "pixel"
     table = Table(title=f"MOOD, {result['level']} level: {len(cases)} cases", title_justify="left", box=SIMPLE)
     table.add_column("")

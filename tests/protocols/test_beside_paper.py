@@ -1,11 +1,14 @@
 """A figure stands beside the paper's only where the tables record the paper's own data and settings."""
 
 from dataclasses import replace
+from io import StringIO
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from core.protocols.beside_paper import Described, beside_paper
+from core.protocols.tables import paper_sentences, paper_table
 from core.slices.table import SliceTable
 
 HCP = Described(
@@ -55,6 +58,16 @@ def test_the_papers_data_are_measured() -> None:
     for other in (brain, abdomen):
         assert other["measured"] is None
         assert other["note"] == "not measured: data not at hand (kind brats, expected mood)"
+
+
+def test_a_row_is_filled_only_where_it_was_measured() -> None:
+    console = Console(width=160, file=StringIO(), record=True)
+    console.print(paper_table(parts(BRATS, HCP)))
+    lines = [" ".join(line.split()) for line in console.export_text().splitlines()]
+    rows = [line for line in lines if line.startswith("this detector")]
+    measured = "this detector 0.70 [0.60, 0.80] 0.80 [0.70, 0.90] 0.90 [0.85, 0.95] 0.50 [0.40, 0.60]"
+    assert rows == [measured, *["this detector - - - -"] * 2]
+    assert paper_sentences(parts(BRATS, HCP, 9), "x")[0].startswith("Table I, BRATS: trained without 9 of")
 
 
 def test_subjects_of_the_probe_are_told() -> None:
