@@ -20,6 +20,7 @@ from core.examples import write_examples
 from core.floor import floor_scorers
 from core.jobs import Job, trained
 from core.mirror import fetch, names, place, publish
+from core.prediction.inference import Inference, save_inference
 from core.probes import held_out_families
 from core.provenance import provenance
 from core.results import detector_entry, differences, floor_entry, verdict_on_floor
@@ -82,7 +83,7 @@ def find_best(name: str | None, runs: Path = Path("runs")) -> Best:
 
 
 def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
-    """Train, test once, and write `retrained/`: model.safetensors, config.json, evaluation.json, examples.npz.
+    """Train, test once, and write `retrained/`: detector, inference.json, evaluation.json, examples.npz.
 
     Training goes on from checkpoints when it was interrupted. The weights written are those of the seed that scored
     highest on the probe: the test table has no say in the choice. Without a test table nothing is tested.
@@ -120,6 +121,7 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
     objectives = [objective(evaluation.figures(), families) for evaluation in on_probe["winner"]]
     shipped = int(np.argmax(objectives))
     save_detector(target, detectors["winner"][shipped], winner)
+    save_inference(target, Inference.of(table, on_probe["winner"][shipped]))
     result: dict[str, Any] = {
         "format": FORMAT,
         "study": best.data["study"],

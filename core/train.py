@@ -18,6 +18,7 @@ from core.console import out, run
 from core.errors import BadConfig
 from core.mirror import address, withdraw
 from core.model_card import write_card
+from core.prediction.inference import Inference, save_inference
 from core.results_table import results_table
 from core.retraining import find_best, is_current, retrain
 from core.slices.demo import demo_tables
@@ -58,7 +59,8 @@ def main(
         kept = " (from a checkpoint)" if epoch.replayed else ""
         out.print(f"epoch {epoch.number}/{config.training.epochs}: loss {epoch.loss:.4f}, {epoch.seconds:.1f} s{kept}")
     save_detector(folder, epoch.detector, config)
-    out.print(f"wrote {folder / 'model.safetensors'} and config.json", markup=False)
+    save_inference(folder, Inference.of(slices))
+    out.print(f"wrote {folder / 'model.safetensors'}, config.json and inference.json", markup=False)
 
 
 def _best(study: str | None, again: bool, device: str) -> None:

@@ -1,6 +1,5 @@
 """The data of the demo: phantoms, built and ingested once, found again afterwards."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 from core.errors import BadTable
@@ -40,6 +39,6 @@ def _ingest_part(folder: Path, part: str, progress: Told | None) -> IngestReport
 
 def _is_current(path: Path) -> bool:
     try:
-        return open_table(path).metadata.preprocessing == asdict(DEMO)
-    except BadTable:
+        return Preprocessing(**open_table(path).metadata.preprocessing) == DEMO
+    except (BadTable, TypeError):
         return False

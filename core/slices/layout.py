@@ -3,7 +3,7 @@
     image        fixed_shape_tensor<uint8>[H,W]            0 is background, foreground is 1..255
     mask         fixed_shape_tensor<uint8>[H,W], nullable  0/1; null: the slice is normal, and this is known
     dataset, subject, volume   string
-    slice_index  int32     axial position in the canonical (RAS) volume, counted from the feet
+    slice_index  int32     position in the canonical (RAS) volume: from the feet, back or left, as the plane is
     foreground   float32   fraction of the image's pixels that are not 0
     family       string, nullable                          lesion family where it is known
 

@@ -1,8 +1,8 @@
-"""From a volume to 8-bit axial slices of equal size.
+"""From a volume to 8-bit slices of equal size, axial unless another plane is asked for.
 
-A slice shows anterior at the top and the patient's right on the left (radiological convention). 0 is background and
-stays background; foreground is 1 to 255. Intensities are scaled and equalised on the volume's own voxels, before
-resizing, so that blended border pixels do not count as tissue.
+An axial slice shows anterior at the top and the patient's right on the left (radiological convention); coronal and
+sagittal ones show superior at the top. 0 is background and stays background; foreground is 1 to 255. Intensities are
+scaled and equalised on the volume's own voxels, before resizing, so that blended border pixels do not count as tissue.
 
 The paper takes 90 complete slices of HCP and 80 of BRATS, histogram equalised, 128 x 128 (section III.A), and leaves
 the scope of the equalisation open. Over the foreground of the whole volume is our reading: per slice, a tumour would
@@ -10,7 +10,7 @@ change the grey levels of the healthy tissue around it.
 """
 
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -18,23 +18,22 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from core.errors import BadConfig, BadVolume
+from core.slices.geometry import ORDER, Frame, Plane, resized, turned, upright
 from core.slices.layout import VolumeSlices
 from core.slices.nifti import Volume
 from core.slices.source import VolumeFile
 
 _BINS = 4096  # near exact ranks: 256 bins would leave few levels where most of the tissue is
+_PART = 1 << 22
 _TISSUE = 0.01  # a slice holds tissue with this fraction of the largest slice's foreground; stray voxels do not count
-
-Plane = NDArray[np.float32]
-_Pixel = TypeVar("_Pixel", bound=np.generic)
 
 
 @dataclass(frozen=True)
 class Preprocessing:
     """What is done to each volume. Raises BadConfig on values out of range.
 
-    side: pixels of the square slices, 8 to 1024. slices: how many consecutive axial slices, centred on the middle of
-    the axial extent of the foreground. equalise: histogram equalisation over the foreground, per volume or slice.
+    side: pixels of the square slices, 8 to 1024. slices: how many consecutive slices, centred on the middle of the
+    foreground's extent. equalise: histogram equalisation over the foreground, per volume or slice.
     low_percentile, high_percentile: of the foreground, shown as 1 and 255; a few voxels are often saturated.
     foreground: `positive` is all values above 0 (skull-stripped images; negative noise is background), `otsu` the
     largest object above Otsu's threshold with its holes filled (images with air, noise or skull, and CT).
@@ -46,6 +45,7 @@ class Preprocessing:
     low_percentile: float = 0.5
     high_percentile: float = 99.5
     foreground: Literal["positive", "otsu"] = "positive"
+    plane: Plane = "axial"
 
     def __post_init__(self) -> None:
         if not 8 <= self.side <= 1024:
@@ -59,6 +59,8 @@ class Preprocessing:
             raise BadConfig(f"equalise = {self.equalise!r}, expected volume, slice or none")
         if self.foreground not in ("positive", "otsu"):
             raise BadConfig(f"foreground = {self.foreground!r}, expected positive or otsu")
+        if self.plane not in ORDER:
+            raise BadConfig(f"plane = {self.plane!r}, expected {', '.join(ORDER)}")
 
 
 def preprocess(
@@ -68,20 +70,33 @@ def preprocess(
 
     Raises BadVolume when it has too little tissue, too few slices, or (normal_only) no slice without a lesion.
     """
-    foreground = _foreground(image, settings)
-    indices = _central(file, foreground, settings.slices)
-    if file.normal_only and mask is not None:
-        indices = indices[~mask[:, :, indices].any(axis=(0, 1))]
-        mask = None
+    foreground = turned(_foreground(image, settings), settings.plane)
+    indices = _central(file, foreground, settings)
+    lesion = None if mask is None else turned(mask, settings.plane)
+    if file.normal_only and lesion is not None:
+        indices = indices[~lesion[:, :, indices].any(axis=(0, 1))]
+        lesion = None
         if not len(indices):
             raise BadVolume(f"{image.path}: has a lesion in each of its {settings.slices} central slices")
-    planes = _grey_levels(image, foreground, indices, settings)
-    images = np.stack([_resize(plane, image.spacing, settings.side) for plane in planes])
+    images = _images(image, foreground, indices, settings)
     masks = None
-    if mask is not None:
-        masks = np.stack([_resize_mask(_upright(mask[:, :, k]), image.spacing, settings.side) for k in indices])
+    if lesion is not None:
+        frame = Frame.of(image.voxels.shape, image.spacing, settings.plane)
+        masks = np.stack([_resize_mask(frame.pad(upright(lesion[:, :, k])), settings.side) for k in indices])
     families = [file.family if masks is not None and masks[n].any() else None for n in range(len(indices))]
     return VolumeSlices(file.dataset, file.subject, file.volume, images, masks, indices.astype(np.int32), families)
+
+
+def every_slice(image: Volume, settings: Preprocessing) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
+    """All slices of a volume that hold tissue, not just the central ones: (n,side,side), and their places (n,).
+
+    Those that `preprocess` takes as well are the same, bit by bit. Raises BadVolume when there is no tissue.
+    """
+    foreground = turned(_foreground(image, settings), settings.plane)
+    indices = _with_tissue(foreground)
+    if not len(indices):
+        raise BadVolume(f"{image.path}: has no tissue, expected values above 0")
+    return _images(image, foreground, indices, settings), indices
 
 
 def _foreground(image: Volume, settings: Preprocessing) -> NDArray[np.bool_]:
@@ -100,32 +115,40 @@ def _foreground(image: Volume, settings: Preprocessing) -> NDArray[np.bool_]:
     return filled
 
 
-def _central(file: VolumeFile, foreground: NDArray[np.bool_], wanted: int) -> NDArray[np.intp]:
+def _with_tissue(foreground: NDArray[np.bool_]) -> NDArray[np.intp]:
     areas = np.count_nonzero(foreground, axis=(0, 1))
-    tissue = np.flatnonzero(areas > _TISSUE * areas.max())
+    return np.flatnonzero(areas > _TISSUE * areas.max())
+
+
+def _central(file: VolumeFile, foreground: NDArray[np.bool_], settings: Preprocessing) -> NDArray[np.intp]:
+    tissue, wanted = _with_tissue(foreground), settings.slices
     extent = int(tissue[-1] - tissue[0]) + 1 if len(tissue) else 0
     if extent < wanted:
-        raise BadVolume(f"{file.image}: has {extent} axial slices with tissue, {wanted} were asked")
+        raise BadVolume(f"{file.image}: has {extent} {settings.plane} slices with tissue, {wanted} were asked")
     first = int(tissue[0]) + (extent - wanted) // 2
     return np.arange(first, first + wanted)
 
 
-def _grey_levels(
+def _images(
     image: Volume, foreground: NDArray[np.bool_], indices: NDArray[np.intp], settings: Preprocessing
-) -> list[Plane]:
-    """The upright slices, each (rows, columns) float32: 0, or 1 to 255 in the foreground."""
-    tissue = image.voxels.T[foreground.T]  # in the order of the memory
+) -> NDArray[np.uint8]:
+    """The square slices, (n,side,side); foreground is turned, and so are indices meant."""
+    voxels, side = turned(image.voxels, settings.plane), settings.side
+    tissue = voxels.T[foreground.T]  # for axial slices in the order of the memory
     low, high = np.percentile(tissue, (settings.low_percentile, settings.high_percentile))
     if not high > low:
         raise BadVolume(f"{image.path}: nearly all of its foreground has the value {low:g}, expected an image")
     levels = _curve(_bins(tissue, low, high)) if settings.equalise == "volume" else _curve(None)
-    planes = []
-    for k in indices:
-        inside, bins = foreground[:, :, k], _bins(image.voxels[:, :, k], low, high)
+    del tissue
+    frame = Frame.of(image.voxels.shape, image.spacing, settings.plane)
+    images = np.empty((len(indices), side, side), np.uint8)
+    for n, k in enumerate(indices):
+        inside, bins = foreground[:, :, k], _bins(voxels[:, :, k], low, high)
         if settings.equalise == "slice":
             levels = _curve(bins[inside])
-        planes.append(_upright(np.where(inside, levels[bins], np.float32(0))))
-    return planes
+        grey = upright(np.where(inside, levels[bins], np.float32(0)))
+        images[n] = np.rint(resized(frame.pad(grey), side, side))
+    return images
 
 
 def _bins(values: NDArray[np.float32], low: float, high: float) -> NDArray[np.uint16]:
@@ -138,38 +161,19 @@ def _curve(bins: NDArray[np.uint16] | None) -> NDArray[np.float32]:
     """The grey level, 1 to 255, of each bin: linear, or by the rank of the bin's middle among these values."""
     share = np.linspace(0, 1, _BINS)
     if bins is not None and len(bins):
-        counts = np.bincount(bins.ravel(), minlength=_BINS)
+        # In parts, since NumPy counts in a copy of eight bytes for each value.
+        counts = np.zeros(_BINS, np.int64)
+        for start in range(0, len(bins), _PART):
+            counts += np.bincount(bins[start : start + _PART], minlength=_BINS)
         share = (np.cumsum(counts) - counts / 2) / len(bins)
     return (1 + 254 * share).astype(np.float32)
 
 
-def _upright(plane: NDArray[_Pixel]) -> NDArray[_Pixel]:
-    return np.ascontiguousarray(plane[::-1, ::-1].T)
-
-
-def _square(plane: NDArray[_Pixel], spacing: tuple[float, float, float]) -> NDArray[_Pixel]:
-    """Pad with background to a square in millimetres, the slice in its middle."""
-    rows, columns = plane.shape
-    extent = max(rows * spacing[1], columns * spacing[0])
-    # Rounded up, but not for the noise of float32 affines.
-    height, width = (int(np.ceil(extent / edge - 1e-3)) for edge in (spacing[1], spacing[0]))
-    square = np.zeros((height, width), plane.dtype)
-    top, left = (height - rows) // 2, (width - columns) // 2
-    square[top : top + rows, left : left + columns] = plane
-    return square
-
-
-def _resize(plane: Plane, spacing: tuple[float, float, float], side: int) -> NDArray[np.uint8]:
-    square = _square(plane, spacing)
-    how = cv2.INTER_AREA if max(square.shape) > side else cv2.INTER_LINEAR
-    return np.rint(cv2.resize(square, (side, side), interpolation=how)).astype(np.uint8)
-
-
-def _resize_mask(plane: NDArray[np.bool_], spacing: tuple[float, float, float], side: int) -> NDArray[np.uint8]:
-    square = _square(plane, spacing).astype(np.uint8)
-    resized = cv2.resize(square, (side, side), interpolation=cv2.INTER_NEAREST_EXACT)
-    if square.any() and not resized.any():
+def _resize_mask(padded: NDArray[np.bool_], side: int) -> NDArray[np.uint8]:
+    square = padded.astype(np.uint8)
+    found = cv2.resize(square, (side, side), interpolation=cv2.INTER_NEAREST_EXACT)
+    if square.any() and not found.any():
         # A lesion between the grid points keeps the pixel it covers most: its slice must not count as normal.
         covered = cv2.resize(square.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
-        resized[np.unravel_index(np.argmax(covered), covered.shape)] = 1
-    return np.asarray(resized, np.uint8)
+        found[np.unravel_index(np.argmax(covered), covered.shape)] = 1
+    return np.asarray(found, np.uint8)

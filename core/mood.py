@@ -1,0 +1,60 @@
+"""Answers in the form of the MOOD challenge: one file per case, under the case's name, into a folder.
+
+python -m core.mood pixel IN OUT DETECTOR...     OUT/CASE.nii.gz, a float map of the case's shape and affine
+python -m core.mood sample IN OUT DETECTOR...    OUT/CASE.nii.gz.txt, one float in [0, 1]
+
+IN is a flat folder of *.nii.gz. Both scales are fixed, so that a case's answer does not depend on the other cases.
+Exit codes are those of core.predict; a case that cannot be used has no answer, which the challenge counts as zeros.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from core.console import err, out, run
+from core.durable import replacing
+from core.errors import BadInput
+from core.mirror import place
+from core.predict import SOME_SKIPPED
+from core.prediction.detectors import open_detector
+from core.prediction.scans import predict_scans, scans
+from core.prediction.volume import Prediction, Rule
+from core.prediction.writing import write_nifti
+from core.slices.progress import shown
+from core.training import choose_device
+
+
+def main(
+    level: Annotated[Literal["pixel", "sample"], typer.Argument(help="Maps, or one score per case.")],
+    source: Annotated[Path, typer.Argument(metavar="IN", help="Folder of *.nii.gz.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the answers.")],
+    detectors: Annotated[list[Path], typer.Argument(metavar="DETECTOR...", help="Folders of detectors.")],
+    rule: Annotated[Rule, typer.Option("--volume-score", help="A case's score from its slices'.")] = "top_slices",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Score the cases of a folder as the MOOD challenge asks."""
+    if source.resolve() == target.resolve():
+        raise BadInput(f"{target}: is the folder of the cases, which maps of the same names would replace")
+    cases = scans(source)
+    predictors = [open_detector(place(each), choose_device(device)) for each in detectors]
+
+    def keep(_: str, prediction: Prediction) -> None:
+        answer = target / prediction.path.name
+        if level == "pixel":
+            write_nifti(answer, prediction.path, prediction.map, "anomaly map, calibrated, 0 to 1")
+            return
+        with replacing(answer.with_name(f"{answer.name}.txt")) as temporary:
+            temporary.write_text(f"{prediction.volume_score(rule):.9g}\n", encoding="ascii")
+
+    with shown(out, "cases") as progress:
+        skipped = predict_scans(cases, predictors, keep, progress)
+    for _, reason in skipped:
+        err.print(f"skipped: {reason}", style="yellow", markup=False)
+    if skipped:
+        sys.exit(SOME_SKIPPED)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,72 @@
+"""Anomaly maps and scores of scans, in the scans' own space.
+
+Examples:
+    python -m core.predict scan.nii.gz                     with the newest study's detector, into predictions/
+    python -m core.predict runs/mine/retrained scans/ --out found --mask --pictures
+    python -m core.predict runs/axial/retrained runs/coronal/retrained runs/sagittal/retrained scans/
+
+Exit code 0: every scan was used. 3: some were not, each told in one line. 2: none was, or the command is mistaken.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.console import err, out, run
+from core.mirror import place
+from core.prediction.detectors import open_detector
+from core.prediction.output import Output
+from core.prediction.scans import predict_scans, scans
+from core.prediction.volume import Rule
+from core.retraining import find_best
+from core.slices.progress import shown
+from core.training import choose_device
+
+SOME_SKIPPED = 3
+
+
+def main(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[DETECTOR]... PATH",
+            help="Detectors' folders, then a NIfTI file or a folder of them. Default: the newest study's detector. "
+            "Each detector sees the plane that it was trained on; the maps of several, such as one for axial, one for "
+            "coronal and one for sagittal slices, are averaged.",
+        ),
+    ],
+    folder: Annotated[Path, typer.Option("--out", help="Folder for maps and scores.")] = Path("predictions"),
+    rule: Annotated[
+        Rule, typer.Option("--volume-score", help="A scan's score from its slices'; top_slices is the highest tenth.")
+    ] = "top_slices",
+    mask: Annotated[bool, typer.Option("--mask", help="Also write the map cut at the threshold of the probe.")] = False,
+    pictures: Annotated[bool, typer.Option("--pictures", help="Also write slices with the map over them.")] = False,
+    table: Annotated[
+        Path | None, typer.Option(help="Training table, for a detector that does not tell how its slices were made.")
+    ] = None,
+    probe: Annotated[
+        Path | None, typer.Option(help="Probe, or held-out healthy slices, that set the scale of the maps.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Anomaly maps and scores of scans, in the scans' own space."""
+    *detectors, path = paths
+    found = scans(path)
+    chosen = choose_device(device)
+    folders = [place(each) for each in detectors] or [find_best(None).folder / "retrained"]
+    predictors = [open_detector(each, chosen, table=table, probe=probe) for each in folders]
+    output = Output(folder, predictors, rule, mask=mask, pictures=pictures)
+    with shown(out, "scans") as progress:
+        skipped = predict_scans(found, predictors, output.keep, progress)
+    output.finish(skipped)
+    out.print(f"wrote {len(found) - len(skipped)} maps, scores.csv and slice_scores.csv into {folder}", markup=False)
+    for _, reason in skipped:
+        err.print(f"skipped: {reason}", style="yellow", markup=False)
+    if skipped:
+        sys.exit(SOME_SKIPPED)
+
+
+if __name__ == "__main__":
+    run(main)

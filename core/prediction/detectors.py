@@ -1,0 +1,68 @@
+"""From a detector's folder to a predictor; what an older detector lacks is made from its study or from tables."""
+
+from pathlib import Path
+
+import torch
+
+from core.checkpoint import load_detector
+from core.config import Config
+from core.errors import BadInput
+from core.evaluation import evaluate, scorer_of
+from core.mirror import address, fetch
+from core.prediction.inference import NAME, Inference, load_inference, save_inference
+from core.prediction.volume import Predictor
+from core.retraining import find_best
+from core.slices.table import SliceTable, open_table
+from core.training import uses_bf16
+
+
+def open_detector(
+    folder: Path, device: torch.device, *, table: Path | None = None, probe: Path | None = None
+) -> Predictor:
+    """A detector ready for scans.
+
+    table: its training table, probe: a probe or held-out healthy slices; given, they replace what inference.json says,
+    and it is written again. Without either, a detector in a study's folder is completed from the study's tables.
+    Raises BadInput when it does not come to be known how its slices were made, or the scale of its maps.
+    """
+    detector, config = load_detector(folder, device)
+    known = load_inference(folder) if table is None or probe is None else None
+    if known is None or known.calibration is None or known.preprocessing is None or table or probe:
+        before = known or Inference(None)
+        slices, healthy = _tables(folder, table, probe, before)
+        made = Inference.of(slices).preprocessing if slices else before.preprocessing
+        if made is None:
+            named = f"{slices.path} does not tell" if slices else f"there is no {NAME}"
+            raise BadInput(f"{address(folder)}: how its slices were made is not known ({named}); name its --table")
+        if healthy is None and before.calibration is None:
+            raise BadInput(
+                f"{address(folder)}: its maps have no scale yet; name a --probe, or a table of healthy slices "
+                "that it was not trained on"
+            )
+        known = Inference(made, before.calibration, before.threshold)
+        if healthy is not None:
+            measured = _measured(detector, config, healthy, made.side, device)
+            known = Inference(made, measured.calibration, measured.threshold)
+        save_inference(folder, known)
+    return Predictor.of(address(folder), detector, config, known, device)
+
+
+def _tables(
+    folder: Path, table: Path | None, probe: Path | None, known: Inference
+) -> tuple[SliceTable | None, SliceTable | None]:
+    """The training table and the probe, as given, else the study's where they are needed."""
+    train, healthy = (None if path is None else open_table(path) for path in (table, probe))
+    if fetch(folder.parent / "best.json").is_file():
+        best = find_best(str(folder.parent))
+        train = train or (best.table("train") if known.preprocessing is None else None)
+        healthy = healthy or (best.table("probe") if known.calibration is None else None)
+    return train, healthy
+
+
+def _measured(
+    detector: torch.nn.Module, config: Config, probe: SliceTable, side: int, device: torch.device
+) -> Inference:
+    if probe.height != side:
+        raise BadInput(f"{probe.path}: slices of {probe.height} pixels, expected {side} as the detector was trained on")
+    found = evaluate(scorer_of(detector, bf16=uses_bf16(config.training, device)), probe, device=device)
+    return Inference.of(probe, found)

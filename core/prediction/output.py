@@ -1,0 +1,74 @@
+"""The folder that `core.predict` writes.
+
+NAME_anomaly.nii.gz     the anomaly map: float32 in (0, 1), where the scan is; 0 where no slice was scored
+NAME_mask.nii.gz        with masks: 1 where the map reaches the threshold
+NAME.png                with pictures: slices beside the map; NAME_PLANE.png with several detectors
+scores.csv              one row per scan          slice_scores.csv    one row per slice
+prediction.json         detectors, scale and threshold of the maps, rule of the scores, scans that were skipped
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from core.durable import replacing, write_json
+from core.errors import BadInput
+from core.prediction.mosaic import mosaic
+from core.prediction.volume import Prediction, Predictor, Rule
+from core.prediction.writing import SLICE_COLUMNS, VOLUME_COLUMNS, slice_rows, volume_row, write_nifti, write_table
+from core.provenance import provenance
+
+
+class Output:
+    """Writes each scan's files at once, and the tables of all at the end."""
+
+    def __init__(self, folder: Path, predictors: list[Predictor], rule: Rule, *, mask: bool, pictures: bool) -> None:
+        """Raises BadInput when masks are asked of a detector that has no threshold."""
+        if mask and (without := [one.name for one in predictors if one.threshold is None]):
+            raise BadInput(f"{without[0]}: has no threshold for --mask, since no probe with pseudo-outliers set one")
+        self.folder, self.predictors, self.rule, self.mask, self.pictures = folder, predictors, rule, mask, pictures
+        self._volumes: list[list[object]] = []
+        self._slices: list[list[object]] = []
+        self._threshold: float | None = None
+
+    def keep(self, name: str, prediction: Prediction) -> None:
+        """Write one scan's map, mask and pictures."""
+        like = prediction.path
+        write_nifti(self.folder / f"{name}_anomaly.nii.gz", like, prediction.map, "anomaly map, calibrated, 0 to 1")
+        self._threshold = prediction.threshold()
+        if self.mask and self._threshold is not None:
+            above = (prediction.map >= self._threshold).astype(np.uint8)
+            write_nifti(self.folder / f"{name}_mask.nii.gz", like, above, "anomaly map at its threshold")
+        for number, found in enumerate(prediction.found if self.pictures else ()):
+            plane = found.predictor.preprocessing.plane
+            which = "" if len(prediction.found) == 1 else f"_{number + 1}_{plane}"
+            _, png = cv2.imencode(".png", mosaic(found))
+            with replacing(self.folder / f"{name}{which}.png") as temporary:
+                temporary.write_bytes(png.tobytes())
+        self._volumes.append(volume_row(name, prediction, self.rule))
+        self._slices += slice_rows(name, prediction)
+
+    def finish(self, skipped: list[tuple[str, str]]) -> None:
+        """Write the tables and prediction.json."""
+        write_table(self.folder / "scores.csv", VOLUME_COLUMNS, self._volumes)
+        write_table(self.folder / "slice_scores.csv", SLICE_COLUMNS, self._slices)
+        detectors = [
+            {
+                "detector": one.name,
+                "preprocessing": asdict(one.preprocessing),
+                "calibration": one.calibration.to_dict(),
+                "threshold_logit": one.threshold,
+                "slice_score": one.score,
+            }
+            for one in self.predictors
+        ]
+        content = {
+            "detectors": detectors,
+            "threshold": self._threshold,
+            "volume_score": self.rule,
+            "skipped": [list(each) for each in skipped],
+            "provenance": provenance(self.predictors[0].device),
+        }
+        write_json(self.folder / "prediction.json", content)

@@ -1,0 +1,45 @@
+"""Many scans, one after the other: each is read, scored and handed on before the next; a bad one harms no other."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from core.errors import BadInput, BadVolume
+from core.prediction.volume import Prediction, Predictor, predict_volume
+from core.slices.ingesting import Told
+from core.slices.source import NIFTI_SUFFIXES, nifti_files, stem
+
+Kept = Callable[[str, Prediction], None]
+"""Called with the scan's name, without .nii or .nii.gz, and its prediction."""
+
+
+def scans(path: Path) -> list[Path]:
+    """A NIfTI file, or those of a folder by name. Raises BadInput when there are none, or two of one name."""
+    if path.is_dir():
+        found = nifti_files(path)
+        if not found:
+            raise BadInput(f"{path}: holds no .nii or .nii.gz file")
+        if twice := [one for one in found if one.name.endswith(".nii.gz") and one.with_suffix("") in found]:
+            raise BadInput(f"{path}: both {stem(twice[0])}.nii and {twice[0].name}, expected one file per scan")
+        return found
+    if not path.is_file():
+        raise BadInput(f"{path}: no such file or folder")
+    if not path.name.endswith(NIFTI_SUFFIXES):
+        raise BadInput(f"{path}: expected a .nii or .nii.gz file, or a folder of them")
+    return [path]
+
+
+def predict_scans(paths: list[Path], predictors: list[Predictor], keep: Kept, progress: Told) -> list[tuple[str, str]]:
+    """Predict each scan and hand it to `keep`; returns (scan, reason) of those that cannot be used.
+
+    Raises BadInput when none can. One scan is held at a time.
+    """
+    skipped: list[tuple[str, str]] = []
+    for done, path in enumerate(paths, start=1):
+        try:
+            keep(stem(path), predict_volume(path, predictors))
+        except BadVolume as mistake:
+            skipped.append((path.name, str(mistake)))
+        progress(done, len(paths), path.name)
+    if len(skipped) == len(paths):
+        raise BadInput(f"none of {len(paths)} scans can be used; the first: {skipped[0][1]}")
+    return skipped
