@@ -17,9 +17,8 @@ from core.console import err, out, run
 from core.durable import replacing
 from core.errors import BadInput
 from core.mirror import place
-from core.predict import SOME_SKIPPED
 from core.prediction.detectors import open_detector
-from core.prediction.scans import predict_scans, scans
+from core.prediction.scans import SOME_SKIPPED, predict_scans, scans
 from core.prediction.volume import Prediction, Rule
 from core.prediction.writing import write_nifti
 from core.slices.progress import shown

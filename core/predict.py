@@ -18,13 +18,11 @@ from core.console import err, out, run
 from core.mirror import place
 from core.prediction.detectors import open_detector
 from core.prediction.output import Output
-from core.prediction.scans import predict_scans, scans
+from core.prediction.scans import SOME_SKIPPED, predict_scans, scans
 from core.prediction.volume import Rule
 from core.retraining import find_best
 from core.slices.progress import shown
 from core.training import choose_device
-
-SOME_SKIPPED = 3
 
 
 def main(

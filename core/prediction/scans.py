@@ -8,6 +8,8 @@ from core.prediction.volume import Prediction, Predictor, predict_volume
 from core.slices.ingesting import Told
 from core.slices.source import NIFTI_SUFFIXES, nifti_files, stem
 
+SOME_SKIPPED = 3
+"""A program's exit code when some scans could be used and others not."""
 Kept = Callable[[str, Prediction], None]
 """Called with the scan's name, without .nii or .nii.gz, and its prediction."""
 

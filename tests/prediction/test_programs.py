@@ -1,0 +1,121 @@
+"""core.predict and the MOOD scripts, run as users run them."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from conftest import Store, head
+
+ROOT = Path(__file__).parents[2]
+MOOD = ROOT / "cluster" / "mood"
+
+
+def program(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "core.predict", *map(str, arguments), "--device", "cpu"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_folder_with_a_bad_scan(detector: Path, store: Store, tmp_path: Path) -> None:
+    """Good ones are written, the bad one is one line, and the exit code tells."""
+    store("a.nii.gz", head(1), "PSR")
+    store("b.nii", head(2), "LAS")
+    (tmp_path / "scans" / "c.nii.gz").write_bytes(b"\x1f\x8b damaged")
+    done = program("detector", "scans", "--out", "out", "--mask", "--pictures", cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("skipped: scans/c.nii.gz: its gzip compression is")
+    made = {path.name for path in (tmp_path / "out").iterdir()}
+    expected = {f"{name}{ending}" for name in "ab" for ending in ("_anomaly.nii.gz", "_mask.nii.gz", ".png")}
+    assert made == expected | {"scores.csv", "slice_scores.csv", "prediction.json"}
+    with (tmp_path / "out" / "scores.csv").open() as file:
+        assert [row["volume"] for row in csv.DictReader(file)] == ["a", "b"]
+    told = json.loads((tmp_path / "out" / "prediction.json").read_text())
+    assert told["detectors"][0]["threshold_logit"] == 0.5
+    assert [name for name, _ in told["skipped"]] == ["c.nii.gz"]
+    for name in ("a.nii.gz", "b.nii"):
+        scan, found = nib.load(tmp_path / "scans" / name), nib.load(tmp_path / "out" / f"{name[0]}_anomaly.nii.gz")
+        assert found.shape == scan.shape
+        np.testing.assert_array_equal(found.affine, scan.affine)
+
+
+def test_mistakes_are_one_sentence_and_leave_nothing(detector: Path, store: Store, tmp_path: Path) -> None:
+    store("c.nii.gz", head()).write_bytes(b"\x1f\x8b damaged")
+    mistakes = [
+        (["detector", "scans"], "none of 1 scans can be used"),
+        (["scans"], "there is no best.json"),
+        (["scans", "detector/config.json"], "expected a .nii or .nii.gz file"),
+    ]
+    for arguments, sentence in mistakes:
+        done = program(*arguments, "--out", "out", cwd=tmp_path)
+        assert done.returncode == 2
+        assert sentence in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+        assert not (tmp_path / "out").exists()
+
+
+SEALED = 'mount --make-rprivate / && mount --bind "$2" "$2" && mount -o remount,bind,ro / && exec "$0" "$@"'
+
+
+@pytest.fixture
+def sealed() -> list[str]:
+    """A command prefix: no network, and every file system below / read-only but for the third word, OUT."""
+    prefix = ["unshare", "--mount", "--net", "sh", "-c", SEALED]
+    if subprocess.run([*prefix, "true", "/tmp", "/tmp"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("this user may not mount read-only file systems in a namespace of its own")
+    return prefix
+
+
+@pytest.mark.parametrize(("level", "region"), [("pixel", "brain"), ("sample", "abdom")])
+def test_the_mood_scripts_answer_on_a_read_only_system(
+    level: str, region: str, sealed: list[str], detector: Path, store: Store, tmp_path: Path
+) -> None:
+    names = ["case_1.nii.gz", "case_2.nii.gz"]
+    for seed, name in enumerate(names):
+        store(name, head(seed) / 1000, "LAS")
+    out, entry = tmp_path / "pred", tmp_path / "entry" / region
+    out.mkdir()
+    entry.mkdir(parents=True)
+    detector.rename(entry / "axial")
+    environment = {
+        **os.environ, "PYTHONPATH": str(ROOT), "PYTHON": sys.executable, "DETECTORS": str(entry.parent),
+    }  # fmt: skip
+    command = [*sealed, MOOD / f"run_{level}_{region}.sh", tmp_path / "scans", out]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    answers = sorted(path.name for path in out.iterdir())
+    if level == "sample":
+        assert answers == [f"{name}.txt" for name in names]
+        scores = [(out / name).read_text().splitlines() for name in answers]
+        assert all(len(lines) == 1 and 0 <= float(lines[0]) <= 1 for lines in scores)
+        return
+    assert answers == names
+    for name in names:
+        case, answer = nib.load(tmp_path / "scans" / name), nib.load(out / name)
+        assert answer.shape == case.shape
+        assert answer.get_data_dtype() == np.float32
+        np.testing.assert_array_equal(answer.affine, case.affine)
+        values = answer.get_fdata(dtype=np.float16)
+        assert np.isfinite(values).all()
+        assert 0 <= values.min() < values.max() <= 1
+
+
+def test_the_mood_scripts_are_sound_and_say_what_they_expect(tmp_path: Path) -> None:
+    scripts = sorted(MOOD.glob("*.sh"))
+    for level, region in product(("pixel", "sample"), ("brain", "abdom")):
+        text = (MOOD / f"run_{level}_{region}.sh").read_text()
+        assert text.endswith(f'run.sh" {level} {region} "$@"\n')
+    assert len(scripts) == 5
+    shellcheck = Path(sys.executable).with_name("shellcheck")
+    checked = subprocess.run([shellcheck, *scripts], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
+    wrong = subprocess.run([MOOD / "run_pixel_brain.sh", tmp_path], capture_output=True, text=True, check=False)
+    assert wrong.returncode == 2
+    assert wrong.stderr == "error: expected two folders, IN and OUT\n"

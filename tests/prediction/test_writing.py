@@ -1,0 +1,102 @@
+"""Files that lie where the scan lies: every field of its header that places it, shape, and readable tables."""
+
+import csv
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from conftest import Store, brightness, head
+
+from core.prediction.output import Output
+from core.prediction.volume import predict_volume
+from core.prediction.writing import write_nifti
+
+PLACED = (
+    "dim", "pixdim", "qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y",
+    "qoffset_z", "srow_x", "srow_y", "srow_z", "xyzt_units",
+)  # fmt: skip
+OBLIQUE = np.array([[-1.9, 0.2, 0, 80], [0.2, 1.9, 0.1, -70], [0, -0.1, 2.5, -40], [0, 0, 0, 1.0]])
+
+
+def scan(path: Path, kind: type, *, qform: int, sform: int, fourth: bool = False) -> Path:
+    """int16 with a slope; sform and qform may differ, as they do after registration."""
+    voxels = head()[..., None] if fourth else head()
+    image = kind(voxels.astype(np.int16), OBLIQUE)
+    image.set_sform(OBLIQUE @ np.diag([1, 1, 1, 1]), sform)
+    moved = OBLIQUE.copy()
+    moved[:3, 3] += 5
+    image.set_qform(moved, qform)
+    image.header.set_slope_inter(0.5, -3)
+    image.header.set_xyzt_units("mm", "sec")
+    image.header.extensions.append(nib.nifti1.Nifti1Extension("comment", b"kept"))
+    nib.save(image, path)
+    return path
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+@pytest.mark.parametrize(("qform", "sform"), [(1, 4), (0, 2), (3, 0)])
+@pytest.mark.parametrize("fourth", [False, True])
+@pytest.mark.parametrize("name", ["scan.nii.gz", "scan.nii"])
+def test_what_places_the_scan_places_the_map(
+    kind: type, qform: int, sform: int, fourth: bool, name: str, tmp_path: Path
+) -> None:
+    like = scan(tmp_path / name, kind, qform=qform, sform=sform, fourth=fourth)
+    voxels = np.random.default_rng(0).random(head().shape).astype(np.float32)
+    write_nifti(tmp_path / "out" / name, like, voxels, "anomaly map")
+    given, made = nib.load(like), nib.load(tmp_path / "out" / name)
+    assert type(made) is type(given)
+    assert made.shape == given.shape
+    np.testing.assert_array_equal(made.affine, given.affine)
+    for field in PLACED:
+        np.testing.assert_array_equal(made.header[field], given.header[field], field)
+    assert made.get_data_dtype() == np.float32
+    np.testing.assert_array_equal(made.get_fdata(dtype=np.float32), voxels.reshape(given.shape))
+    first = (tmp_path / "out" / name).read_bytes()
+    write_nifti(tmp_path / "out" / name, like, voxels, "anomaly map")
+    assert (tmp_path / "out" / name).read_bytes() == first
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [name]
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_tables_name_every_scored_slice_and_where_it_lies_in_the_file(store: Store, tmp_path: Path) -> None:
+    path = store("scan.nii.gz", head(), "PSR")
+    predictors = [brightness(plane, threshold=2.0) for plane in ("axial", "sagittal")]
+    output = Output(tmp_path / "out", predictors, "max_slice", mask=True, pictures=True)
+    found = predict_volume(path, predictors)
+    output.keep("scan", found)
+    output.finish([("other.nii", "damaged")])
+
+    (volume,) = rows(tmp_path / "out" / "scores.csv")
+    assert volume["volume"] == "scan"
+    assert float(volume["score"]) == float(volume["max_slice"]) == found.volume_score("max_slice")
+    slices = rows(tmp_path / "out" / "slice_scores.csv")
+    assert len(slices) == int(volume["slices"]) == sum(len(one.index) for one in found.found)
+    stored = np.asarray(nib.load(path).dataobj)
+    for row in slices:
+        axis, place, canonical = "ijk".index(row["axis_in_file"]), int(row["index_in_file"]), int(row["slice_index"])
+        expected = head()[:, :, canonical] if row["plane"] == "axial" else head()[canonical]
+        assert sorted(stored.take(place, axis).ravel()) == sorted(expected.ravel())
+
+    mask = np.asarray(nib.load(tmp_path / "out" / "scan_mask.nii.gz").dataobj)
+    written = np.asarray(nib.load(tmp_path / "out" / "scan_anomaly.nii.gz").dataobj)
+    np.testing.assert_array_equal(written, found.map)
+    np.testing.assert_array_equal(mask, found.map >= found.threshold())
+    assert mask.sum() == int(volume["voxels_above_threshold"]) > 0
+    for name in ("scan_1_axial.png", "scan_2_sagittal.png"):
+        assert (tmp_path / "out" / name).read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_picture_shows_the_bright_box(store: Store) -> None:
+    """Heat appears beside slices that hold the box, and beside no other."""
+    from core.prediction.mosaic import _pair
+
+    found = predict_volume(store("scan.nii.gz", head()), [brightness(threshold=None)]).found[0]
+    for n, index in enumerate(found.index.tolist()):
+        grey, heat = np.hsplit(_pair(found, n).astype(int), 2)
+        assert bool((np.ptp(heat, axis=2) > 40).any()) == (15 <= index < 22)
+        assert not np.ptp(grey[:150], axis=2).any()
