@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from core.console import err, out, run
+from core.errors import BadInput
 from core.mirror import place
 from core.prediction.detectors import open_detector
 from core.prediction.output import Output
@@ -52,6 +53,10 @@ def main(
     """Anomaly maps and scores of scans, in the scans' own space."""
     *detectors, path = paths
     found = scans(path)
+    if path.is_dir() and path.resolve() == folder.resolve():
+        raise BadInput(f"--out {folder}: is the folder of the scans, where maps would be taken for scans the next time")
+    if (table or probe) and len(detectors) > 1:
+        raise BadInput("--table and --probe belong to one detector; complete several one by one, then name them together")
     chosen = choose_device(device)
     folders = [place(each) for each in detectors] or [find_best(None).folder / "retrained"]
     predictors = [open_detector(each, chosen, table=table, probe=probe) for each in folders]

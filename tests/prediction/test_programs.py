@@ -51,14 +51,17 @@ def test_mistakes_are_one_sentence_and_leave_nothing(detector: Path, store: Stor
     mistakes = [
         (["detector", "scans"], "none of 1 scans can be used"),
         (["scans"], "there is no best.json"),
+        (["detector", "scans", "--out", "scans"], "is the folder of the scans"),
+        (["detector", "detector", "scans", "--probe", "p.arrow"], "--table and --probe belong to one detector"),
         (["scans", "detector/config.json"], "expected a .nii or .nii.gz file"),
     ]
     for arguments, sentence in mistakes:
-        done = program(*arguments, "--out", "out", cwd=tmp_path)
+        done = program("--out", "out", *arguments, cwd=tmp_path)
         assert done.returncode == 2
         assert sentence in done.stderr
         assert len(done.stderr.splitlines()) == 1
         assert not (tmp_path / "out").exists()
+    assert [file.name for file in (tmp_path / "scans").iterdir()] == ["c.nii.gz"]
 
 
 SEALED = 'mount --make-rprivate / && mount --bind "$2" "$2" && mount -o remount,bind,ro / && exec "$0" "$@"'
@@ -80,6 +83,7 @@ def test_the_mood_scripts_answer_on_a_read_only_system(
     names = ["case_1.nii.gz", "case_2.nii.gz"]
     for seed, name in enumerate(names):
         store(name, head(seed) / 1000, "LAS")
+    (tmp_path / "scans" / "damaged.nii.gz").write_bytes(b"no scan")
     out, entry = tmp_path / "pred", tmp_path / "entry" / region
     out.mkdir()
     entry.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""What core.train leaves for inference: the shipped seed's threshold and scale, and how the training slices were made."""
+"""What core.train leaves for inference: the shipped seed's threshold and scale, and how its slices were made."""
 
 import json
 from pathlib import Path
