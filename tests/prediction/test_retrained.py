@@ -23,7 +23,7 @@ from core.training import choose_device
 def test_retrain_writes_what_inference_needs(healthy: SliceTable, lesioned: SliceTable, tmp_path: Path) -> None:
     train = open_table(copied(healthy, tmp_path / "train.arrow"))
     probe = build_probe(train, tmp_path / "probe.arrow", held_out=2, per_family=2, clean=4)
-    settings = {"training.epochs": 1, "training.batch": 8, "training.precision": "fp32"}
+    settings = {"training.epochs": 4, "training.batch": 4, "training.learning_rate": 0.02}
     tables = {"train": train, "probe": probe, "test": lesioned}
     data = {
         "study": "s",
@@ -40,6 +40,7 @@ def test_retrain_writes_what_inference_needs(healthy: SliceTable, lesioned: Slic
 
     cpu = choose_device("cpu")
     ready = open_detector(folder, cpu)
+    assert len(set(winner["thresholds"])) == 2
     assert ready.threshold == winner["thresholds"][shipped]
     assert ready.preprocessing == Preprocessing(**RECORDED)
     expected = Calibration.of(evaluate(ready.scorer, probe, device=cpu))

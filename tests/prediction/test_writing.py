@@ -64,7 +64,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def test_tables_name_every_scored_slice_and_where_it_lies_in_the_file(store: Store, tmp_path: Path) -> None:
-    path = store("scan.nii.gz", head(), "PSR")
+    path = store("scan.nii.gz", head(), "PIL")
     predictors = [brightness(plane, threshold=2.0) for plane in ("axial", "sagittal")]
     output = Output(tmp_path / "out", predictors, "max_slice", mask=True, pictures=True)
     found = predict_volume(path, predictors)

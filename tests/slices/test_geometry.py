@@ -88,17 +88,17 @@ def test_a_marker_comes_back_to_its_place(
 
 
 @pytest.mark.parametrize(
-    ("plane", "corner"),
-    [("axial", (1, 1, None)), ("coronal", (1, None, 1)), ("sagittal", (None, 1, 1))],
+    ("plane", "box"),
+    [("axial", np.s_[3:, 5:, :]), ("coronal", np.s_[3:, :, 5:]), ("sagittal", np.s_[:, 3:, 5:])],
 )
-def test_the_upper_left_is_right_anterior_or_superior(plane: Plane, corner: tuple[int | None, ...]) -> None:
-    """In the upper left corner lies what is on the patient's right (sagittal: anterior), anterior or superior."""
+def test_right_is_left_and_superior_or_anterior_is_up(plane: Plane, box: tuple[slice, ...]) -> None:
+    """Axial and coronal: the right half is on the left. Sagittal: the anterior half. The top row is anterior, superior."""
     voxels = np.ones((6, 6, 6), np.float32)
-    voxels[tuple(slice(4, 6) if place else slice(None) for place in corner)] = 9
+    voxels[box] = 9
     picture = upright(turned(voxels, plane)[:, :, 2])
-    assert (picture[:2, :2] == 9).all()
-    assert (picture[2:] == 1).all()
-    assert (picture[:, 2:] == 1).all()
+    assert (picture[:1, :3] == 9).all()
+    assert (picture[1:] == 1).all()
+    assert (picture[:, 3:] == 1).all()
 
 
 @pytest.mark.parametrize("plane", sorted(ORDER))
