@@ -92,7 +92,7 @@ def test_a_marker_comes_back_to_its_place(
     [("axial", np.s_[3:, 5:, :]), ("coronal", np.s_[3:, :, 5:]), ("sagittal", np.s_[:, 3:, 5:])],
 )
 def test_right_is_left_and_superior_or_anterior_is_up(plane: Plane, box: tuple[slice, ...]) -> None:
-    """Axial and coronal: the right half is on the left. Sagittal: the anterior half. The top row is anterior, superior."""
+    """Axial and coronal: right is on the left. Sagittal: anterior is. The top is anterior, else superior."""
     voxels = np.ones((6, 6, 6), np.float32)
     voxels[box] = 9
     picture = upright(turned(voxels, plane)[:, :, 2])
