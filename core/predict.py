@@ -54,9 +54,11 @@ def main(
     *detectors, path = paths
     found = scans(path)
     if path.is_dir() and path.resolve() == folder.resolve():
-        raise BadInput(f"--out {folder}: is the folder of the scans, where maps would be taken for scans the next time")
+        raise BadInput(f"--out {folder}: is the folder of the scans, where maps would be scans the next time")
     if (table or probe) and len(detectors) > 1:
-        raise BadInput("--table and --probe belong to one detector; complete several one by one, then name them together")
+        raise BadInput(
+            "--table and --probe belong to one detector; complete several one by one, then name them together"
+        )
     chosen = choose_device(device)
     folders = [place(each) for each in detectors] or [find_best(None).folder / "retrained"]
     predictors = [open_detector(each, chosen, table=table, probe=probe) for each in folders]

@@ -82,7 +82,7 @@ class Calibration:
         return found.astype(np.float32)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, `Calibration(**plain)` after tuples."""
+        """Plain data for JSON."""
         return {"logits": list(self.logits), "values": list(self.values)}
 
 

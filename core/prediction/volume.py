@@ -80,7 +80,8 @@ class Slices:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """path: the scan. map: (x,y,z) float32 in the file's own order; 0 where no detector scored. found: per detector.
+    """path: the scan. map: (x,y,z) float32 in the file's own order. found: per detector; one that scored no slice
+    at a voxel counts as 0 there.
 
     axes: the file's axes, as in nibabel's orientations: (3, 2), canonical axis and direction of each.
     """
