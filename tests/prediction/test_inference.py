@@ -12,6 +12,7 @@ from core.checkpoint import save_detector
 from core.errors import BadInput
 from core.evaluation import evaluate, scorer_of
 from core.metrics import pooled
+from core.mirror import place
 from core.prediction import Inference, load_inference, save_inference
 from core.prediction.detectors import open_detector
 from core.prediction.inference import NAME
@@ -119,3 +120,13 @@ def test_scorer_of_a_loaded_detector_is_the_trained_one(detector: Path) -> None:
     images = torch.rand(3, 32, 32)
     with torch.inference_mode():
         torch.testing.assert_close(open_detector(detector, CPU).scorer(images), scorer_of(built.eval())(images))
+
+
+def test_on_object_storage(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another machine, whose cache is empty, finds the same."""
+    folder, inference = f"{bucket}/mine/retrained", Inference(Preprocessing(32, 8), SCALE, 0.5)
+    save_detector(place(folder), SMALL.detector.build(SMALL.loss), SMALL)
+    save_inference(place(folder), inference)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "machine-2"))
+    assert open_detector(place(folder), CPU).calibration == SCALE
+    assert load_inference(place(folder)) == inference
