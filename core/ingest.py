@@ -61,6 +61,9 @@ def main(
         str | None, typer.Option(help="bids, manifest: a value of the column group, or column=value.")
     ] = None,
     masks: Annotated[str | None, typer.Option(help="bids: folder of derivatives that has the lesion masks.")] = None,
+    plane: Annotated[
+        Literal["axial", "coronal", "sagittal"], typer.Option(help="Of the slices, in the volume's canonical axes.")
+    ] = "axial",
     workers: Annotated[int | None, typer.Option(min=1, help="Volumes at a time; default one per core.")] = None,
 ) -> None:
     """Make a slice table from NIfTI volumes. Bad volumes are skipped and listed; after an interruption it goes on."""
@@ -86,7 +89,7 @@ def main(
     chosen = open_source(source, path, dataset, options)
     changed: dict[str, Any] = {"slices": slices, "equalise": equalise, "foreground": foreground}
     changed = {name: value for name, value in changed.items() if value is not None}
-    settings = replace(chosen.preprocessing, side=side, **changed)
+    settings = replace(chosen.preprocessing, side=side, plane=plane, **changed)
     table = table or Path("runs/slices") / f"{chosen.name}.arrow"
     with shown(out, "volumes") as progress:
         report = ingest(chosen, table, settings, workers=workers, progress=progress)

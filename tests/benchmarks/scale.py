@@ -61,8 +61,8 @@ def record(journal: Path, trials: int) -> None:
         made.finish(assignment.number)
 
 
-def idle(trials: list[optuna.trial.FrozenTrial], slots: int) -> tuple[float, float]:
-    """Share of slot time in which no epoch ran, and the seconds looked at.
+def idle(trials: list[optuna.trial.FrozenTrial]) -> tuple[float, float, int]:
+    """Share of slot time in which no epoch ran, the seconds looked at, and the slots that took part.
 
     From the moment when every slot has begun its first trial to the moment when the last trial began: before and after
     it, slots are empty because there is nothing to measure.
@@ -74,10 +74,10 @@ def idle(trials: list[optuna.trial.FrozenTrial], slots: int) -> tuple[float, flo
             figures = trial.user_attrs[f"{EPOCHS} {epoch}"]
             spans.append((figures["began"], figures["ended"]))
             first[figures["process"]] = min(figures["began"], first.get(figures["process"], figures["began"]))
-    begin = sorted(first.values())[slots - 1]
+    begin, slots = max(first.values()), len(first)
     end = max(trial.user_attrs[f"{EPOCHS} 1"]["began"] for trial in trials)
     busy = sum(max(0.0, min(end, ended) - max(begin, began)) for began, ended in spans)
-    return 1 - busy / (slots * (end - begin)), end - begin
+    return 1 - busy / (slots * (end - begin)), end - begin, slots
 
 
 def main(
@@ -107,12 +107,12 @@ def main(
     wall, spent = time.perf_counter() - started, time.process_time() - before
     measured = opened.trials()[recorded:]
     epochs = sum(len(trial.intermediate_values) for trial in measured)
-    waiting, looked_at = idle(measured, slots)
+    waiting, looked_at, used = idle(measured)
     rows: dict[str, Any] = {
         "trials in the study": opened.total,
         "trials scheduled by Ray": f"{trials} on {slots} slots, {epochs} epochs of {epoch_seconds:g} s",
         "wall": f"{wall:.0f} s",
-        "slots idle": f"{waiting:.1%} of {looked_at:.0f} s after warm-up",
+        "slots idle": f"{waiting:.1%} of {looked_at:.0f} s after warm-up, {used} slots",
         "driver, processor time": f"{1000 * spent / trials:.0f} ms per trial",
         "driver, most memory": f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB",
         "reopening": f"{reopening:.1f} s",
