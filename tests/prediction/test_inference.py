@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import SCALE, SMALL
 
 from core.checkpoint import save_detector
 from core.errors import BadInput
@@ -19,6 +18,7 @@ from core.prediction.inference import NAME
 from core.slices.layout import TableMetadata, VolumeSlices
 from core.slices.preprocess import Preprocessing
 from core.slices.table import SliceTable, write_table
+from tests.prediction.conftest import SCALE, SMALL
 
 CPU = torch.device("cpu")
 RECORDED = {"side": 32, "slices": 6, "equalise": "none"}  # as tables were written before planes

@@ -11,7 +11,8 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from conftest import Store, head
+
+from tests.prediction.conftest import Store, head
 
 ROOT = Path(__file__).parents[2]
 MOOD = ROOT / "cluster" / "mood"

@@ -6,10 +6,10 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from conftest import brightness
 
 from core.prediction.volume import predict_volume
 from core.prediction.writing import write_nifti
+from tests.prediction.conftest import brightness
 
 DATA = Path(os.environ.get("STUDY_TEST_DATA", ""))
 pytestmark = pytest.mark.skipif(

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SMALL
 from test_inference import RECORDED, copied
 
 from core.config import override, to_dict
@@ -18,6 +17,7 @@ from core.retraining import Best, retrain
 from core.slices.preprocess import Preprocessing
 from core.slices.table import SliceTable, open_table
 from core.training import choose_device
+from tests.prediction.conftest import SMALL
 
 
 def test_retrain_writes_what_inference_needs(healthy: SliceTable, lesioned: SliceTable, tmp_path: Path) -> None:

@@ -6,13 +6,13 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
-from conftest import BRIGHT, SHAPE, Store, brightness, head
 from nibabel.orientations import apply_orientation, axcodes2ornt, ornt_transform
 
 from core.errors import BadInput, BadVolume
 from core.prediction.scans import predict_scans, scans
 from core.prediction.volume import RULES, Prediction, Predictor, predict_volume
 from core.slices.geometry import ORDER
+from tests.prediction.conftest import BRIGHT, SHAPE, Store, brightness, head
 
 
 def centroid(weights: np.ndarray) -> np.ndarray:

@@ -6,11 +6,11 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from conftest import Store, brightness, head
 
 from core.prediction.output import Output
 from core.prediction.volume import predict_volume
 from core.prediction.writing import write_nifti
+from tests.prediction.conftest import Store, brightness, head
 
 PLACED = (
     "dim", "pixdim", "qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y",
