@@ -56,7 +56,7 @@ class Place:
 
     def run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command, cwd=self.root, env=self.environment, capture_output=True, text=True, timeout=300, check=False
+            command, cwd=self.root, env=self.environment, capture_output=True, text=True, timeout=500, check=False
         )
 
     def begin(self, command: list[str]) -> subprocess.Popen[str]:
@@ -99,7 +99,7 @@ class Nodes:
     def stop(self) -> None:
         """Shut down what is left."""
         if self.process.poll() is None:
-            self.process.communicate(timeout=60)
+            self.process.communicate(timeout=180)
 
     def _answer(self, expected: Callable[[str], bool]) -> str:
         assert self.process.stdout is not None
@@ -125,7 +125,7 @@ class Head:
         }
         self.environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"} | own | more
         command = [RAY, "get-auth-token", "--generate"]
-        subprocess.run(command, env=self.environment, check=True, capture_output=True, timeout=60)
+        subprocess.run(command, env=self.environment, check=True, capture_output=True, timeout=180)
         port, dashboard = _free_port(), _free_port()
         # A short path of its own: Ray's sockets do not fit into pytest's.
         self.sessions = Path("/tmp") / f"ray-{os.getpid()}"
@@ -142,7 +142,7 @@ class Head:
         """`ray job ...`, waiting until the head takes jobs: the dashboard is up some seconds later."""
         for _ in range(40):
             done = subprocess.run(
-                [RAY, "job", *words], cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=300,
+                [RAY, "job", *words], cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=500,
                 check=False,
             )  # fmt: skip
             said = done.stdout + done.stderr
@@ -154,7 +154,7 @@ class Head:
     def stop(self) -> None:
         """End it and remove what Ray wrote."""
         self.process.terminate()
-        self.process.wait(timeout=60)
+        self.process.wait(timeout=180)
         shutil.rmtree(self.sessions, ignore_errors=True)
 
 
@@ -164,7 +164,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(text: str, path: Path, times: int = 1, seconds: float = 200) -> None:
+def wait_for(text: str, path: Path, times: int = 1, seconds: float = 400) -> None:
     """Return when a file holds a text so often; fail after so long."""
     deadline = time.monotonic() + seconds
     while not (path.exists() and path.read_text(errors="replace").count(text) >= times):
@@ -197,7 +197,7 @@ def kill(driver: subprocess.Popen[str]) -> None:
     workers = training(driver.pid)
     driver.kill()
     driver.communicate()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while any(Path(f"/proc/{worker}").exists() for worker in workers):
         assert time.monotonic() < deadline, "workers outlive their driver"
         time.sleep(0.05)

@@ -145,7 +145,7 @@ def test_the_onprem_head_listens_on_loopback_with_a_token_of_its_owners(tmp_path
         start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while time.monotonic() < deadline and not any(
             b"raylet" in command for command in descendants(head.pid).values()
         ):
@@ -158,7 +158,7 @@ def test_the_onprem_head_listens_on_loopback_with_a_token_of_its_owners(tmp_path
         assert token.stat().st_mode & 0o077 == 0
     finally:
         os.killpg(head.pid, 15)
-        head.wait(timeout=60)
+        head.wait(timeout=180)
         shutil.rmtree(environment["RAY_TMPDIR"], ignore_errors=True)
 
 

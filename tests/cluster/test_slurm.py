@@ -44,7 +44,7 @@ def test_when_the_time_is_over_the_study_stops_and_the_job_is_queued_again(place
     wait_for('"epoch 2"', place.root / "tiny" / "journal.log")
     script = next(pid for pid, command in descendants(job.pid).items() if command.startswith(b"bash\0"))
     os.kill(script, signal.SIGUSR1)
-    said, _ = job.communicate(timeout=120)
+    said, _ = job.communicate(timeout=300)
     assert "SIGTERM: stopping; finished trials are kept" in said
     assert "stopped; the same command goes on from here" in said
     assert "the time is over; queued again" in said

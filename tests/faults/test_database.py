@@ -84,7 +84,7 @@ def test_a_study_outlives_its_database(
     last_trial = tmp_path / "runs" / "tiny" / "search" / "00002" / "epoch-00001" / "state.json"
     wait_for("history", last_trial)
     server.stop()
-    said, _ = first.communicate(timeout=120)
+    said, _ = first.communicate(timeout=300)
     assert first.returncode == 2, said
     assert "error: the database: " in said
     assert "the same command goes on when this is mended" in said

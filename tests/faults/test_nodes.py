@@ -37,7 +37,7 @@ def test_a_crashed_node_and_then_the_whole_cluster_cost_no_trial(place: Place, s
     nodes.tell("join")
     wait_for('"epoch 3"', journal, times=4)  # two trials at a time had begun: the crashed one or its successors go on
     nodes.kill()
-    said, _ = first.communicate(timeout=120)
+    said, _ = first.communicate(timeout=300)
     assert first.returncode == 1, said
     assert "GCS may have been killed" in said
     before = finished_trials(journal)

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from study import lock, segments
 from study.journal import Journal, recorded
 from study.ledger import open_study
 from study.lock import StudyLock
-from tests.programs import SPACE, Place, finished_trials, wait_for
+from tests.programs import SPACE, Place, finished_trials
 
 
 @pytest.fixture
@@ -94,6 +95,12 @@ def test_drivers_on_two_machines_refuse_each_other(
     assert names(place(f"{bucket}/runs/mine/driver")) == []
 
 
+def finished(journal: Path) -> bool:
+    """Whether a trial that has ended is recorded in the bucket."""
+    study = recorded(journal, "search")
+    return study is not None and any(trial.state.is_finished() for trial in study.trials)
+
+
 def test_a_study_goes_on_where_nothing_of_it_is_at_hand(
     bucket: str, tmp_path: Path, healthy: SliceTable, lesioned: SliceTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,7 +114,12 @@ def test_a_study_goes_on_where_nothing_of_it_is_at_hand(
     tables = ("--train", f"{bucket}/train.arrow", "--test", f"{bucket}/test.arrow")
     command = place_1.command("study.search", "--space", "tiny.toml", *tables, "--runs", f"{bucket}/runs")
     first = place_1.begin(command)
-    wait_for('"state":1', place(f"{bucket}/runs/tiny/journal.log"))
+    # In the bucket: what stands in the driver's own copy alone has not happened yet.
+    deadline = time.monotonic() + 400
+    while not finished(place(f"{bucket}/runs/tiny/journal.log")):
+        assert first.poll() is None, first.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
     first.kill()
     first.communicate()
 

@@ -42,7 +42,7 @@ def test_storage_that_is_full_or_read_only_stops_a_study_and_costs_no_trial(
         running = place.begin(command)
         wait_for('"state":1', journal, times=finished + 1)
         spoil()
-        said, _ = running.communicate(timeout=120)
+        said, _ = running.communicate(timeout=300)
         assert running.returncode == 2, said
         assert "the same command goes on when this is mended" in said
         assert "Traceback" not in said

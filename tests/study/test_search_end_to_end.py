@@ -21,7 +21,7 @@ def test_an_interrupted_study_goes_on_to_a_verdict(place: Place) -> None:
     assert listening(begun.pid)
     assert listening(begun.pid) <= LOOPBACK
     begun.send_signal(signal.SIGTERM)
-    said, _ = begun.communicate(timeout=100)
+    said, _ = begun.communicate(timeout=300)
     assert begun.returncode == 130, said
     assert "the same command goes on" in said
     assert "Traceback" not in said
