@@ -6,13 +6,19 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check bench install
+.PHONY: demo test check bench install develop
 .NOTPARALLEL:
 
 install: .venv/installed
 
+develop: .venv/developed
+
 .venv/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+.venv/developed: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
@@ -21,14 +27,14 @@ demo: install
 	$(BIN)/python -m core.train --best runs/demo
 	$(BIN)/python -m study.report runs/demo
 
-test: install
+test: develop
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-check: install
+check: develop
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: install
+bench: develop
 	$(BIN)/python -m pytest tests/benchmarks/bench_*.py --benchmark-only -p no:cacheprovider -q

@@ -51,8 +51,9 @@ class Place:
         return [sys.executable, "-m", module, *arguments]
 
     def search(self, *more: str) -> list[str]:
+        """One trial at a time unless told otherwise: each process at work spends seconds on importing torch."""
         tables = ("--train", str(self.healthy.path), "--test", str(self.lesioned.path))
-        return self.command("study.search", "--space", "tiny.toml", *tables, *more)
+        return self.command("study.search", "--space", "tiny.toml", "--concurrent", "1", *tables, *more)
 
     def run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -126,13 +127,15 @@ class Head:
         self.environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"} | own | more
         command = [RAY, "get-auth-token", "--generate"]
         subprocess.run(command, env=self.environment, check=True, capture_output=True, timeout=180)
-        port, dashboard = _free_port(), _free_port()
+        # The agent takes the jobs; on Ray's usual port, no second head on this machine would have one.
+        port, dashboard, agent = _free_port(), _free_port(), _free_port()
         # A short path of its own: Ray's sockets do not fit into pytest's.
         self.sessions = Path("/tmp") / f"ray-{os.getpid()}"
         self.process = subprocess.Popen(
             [
                 RAY, "start", "--head", "--block", f"--port={port}", f"--dashboard-port={dashboard}",
-                "--num-cpus=2", "--node-ip-address=127.0.0.1", f"--temp-dir={self.sessions}",
+                f"--dashboard-agent-listen-port={agent}", "--num-cpus=2", "--node-ip-address=127.0.0.1",
+                f"--temp-dir={self.sessions}",
             ],
             env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip

@@ -59,7 +59,7 @@ class Study:
 
     @property
     def command(self) -> list[str]:
-        return self.place.search("--runs", str(self.runs), *self.more)
+        return self.place.search("--runs", str(self.runs), "--concurrent", "2", *self.more)
 
     def begin(self) -> None:
         self.driver = self.place.begin(self.command)

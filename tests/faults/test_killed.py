@@ -29,9 +29,9 @@ def place(tmp_path: Path, healthy: SliceTable, lesioned: SliceTable) -> Place:
 def test_workers_the_driver_the_journals_last_line_and_checkpoints(place: Place) -> None:
     folder = place.root / "runs" / "tiny"
     journal = folder / "journal.log"
-    first = place.begin(place.search())
+    first = place.begin(place.search("--concurrent", "2"))
     wait_for('"epoch 3"', journal)
-    second = place.run(place.search())
+    second = place.run(place.search("--concurrent", "2"))
     assert second.returncode == 2, second.stdout
     assert f"process {first.pid} on " in second.stderr
     assert "carries this study out" in second.stderr
@@ -52,7 +52,7 @@ def test_workers_the_driver_the_journals_last_line_and_checkpoints(place: Place)
     shutil.rmtree(folder / "search" / f"{unfinished[1]:05d}")
 
     place.environment["PYTHONPATH"] = f"{Path(__file__).parent / 'backwards'}:{place.environment.get('PYTHONPATH', '')}"
-    last = place.run(place.search())
+    last = place.run(place.search("--concurrent", "2"))
     assert last.returncode == 0, last.stdout + last.stderr
     assert f"took over from process {first.pid} on " in last.stdout
     assert "30 bytes of a torn line" in last.stdout

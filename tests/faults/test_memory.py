@@ -32,7 +32,7 @@ def test_it_is_the_large_one_that_fails(tmp_path: Path, healthy: SliceTable, les
     used = memory["MemTotal"] - memory["MemAvailable"]
     place.environment["RAY_memory_usage_threshold"] = f"{(used + ROOM * 2**20) / memory['MemTotal']:.4f}"
     place.environment["RAY_memory_monitor_refresh_ms"] = "100"
-    done = place.run(place.search())
+    done = place.run(place.search("--concurrent", "2"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     trials = pq.read_table(place.root / "runs" / "tiny" / "trials.parquet").to_pylist()

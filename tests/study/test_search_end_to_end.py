@@ -16,7 +16,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, healthy: SliceTable, lesione
 
 
 def test_an_interrupted_study_goes_on_to_a_verdict(place: Place) -> None:
-    begun = place.begin(place.search("--set", "fixed.training.epochs=12"))
+    begun = place.begin(place.search("--set", "fixed.training.epochs=6"))
     wait_for("epoch 2", place.root / "runs" / "tiny" / "journal.log")
     assert listening(begun.pid)
     assert listening(begun.pid) <= LOOPBACK
@@ -26,7 +26,7 @@ def test_an_interrupted_study_goes_on_to_a_verdict(place: Place) -> None:
     assert "the same command goes on" in said
     assert "Traceback" not in said
 
-    ended = place.run(place.search("--set", "fixed.training.epochs=12"))
+    ended = place.run(place.search("--set", "fixed.training.epochs=6"))
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "resumed" in ended.stdout
     assert "goes on" in ended.stdout
@@ -52,7 +52,7 @@ def test_best_and_trials_tell_what_happened(place: Place) -> None:
 def test_a_finished_study_is_kept_as_it_is(place: Place) -> None:
     best = place.root / "runs" / "tiny" / "best.json"
     before = best.read_text()
-    again = place.run(place.search("--set", "fixed.training.epochs=12"))
+    again = place.run(place.search("--set", "fixed.training.epochs=6"))
     assert again.returncode == 0
     assert "kept 3, resumed 0" in again.stdout
     assert best.read_text() == before
@@ -94,7 +94,7 @@ def test_the_winner_is_retrained_and_tested_once(place: Place) -> None:
 def test_a_finished_study_is_extended_and_says_that_it_was_tested_before(place: Place) -> None:
     folder = place.root / "runs" / "tiny"
     before = pq.read_table(folder / "trials.parquet").to_pylist()
-    more = place.run(place.search("--set", "fixed.training.epochs=12", "--trials", "6"))
+    more = place.run(place.search("--set", "fixed.training.epochs=6", "--trials", "6"))
     assert more.returncode == 0, more.stdout + more.stderr
     assert "kept 3, resumed 0, failed before 0, to ask 3" in more.stdout
     after = pq.read_table(folder / "trials.parquet").to_pylist()
