@@ -6,12 +6,12 @@ from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
-from core.detectors.segmenter import Segmenter
+from core.detectors import Method, Segmenter
 from core.errors import BadConfig
 from core.losses import Combo
-from core.synthesis import Mix, Noise, Synthesis
+from core.synthesis import Synthesis
 
 ScoreName = Literal["mean", "top", "smooth_max", "foreground_mean", "foreground_top"]
 
@@ -46,7 +46,7 @@ class Config:
     """
 
     synthesis: Synthesis = field(default_factory=Synthesis)
-    detector: Segmenter = field(default_factory=Segmenter)
+    detector: Annotated[Method, Field(discriminator="kind")] = field(default_factory=Segmenter)
     loss: Combo = field(default_factory=Combo)
     training: Training = field(default_factory=Training)
     score: ScoreName = "mean"
@@ -54,20 +54,9 @@ class Config:
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
 
-# Chosen on the tumour slices of six development patients (T2, 64x64, detectors trained on the tumour-free slices of the
-# other four): with an outlier on every slice a detector must always mark something, and much noise teaches it texture.
-ROBUST = Config(
-    synthesis=Synthesis(
-        mix=Mix(noise=Noise(weight=0.1, std=0.2)), edge=2.0, min_foreground=0.5, label="changed", probability=0.5
-    ),
-    loss=Combo(alpha=0.0),
-    score="foreground_top",
-)
-PRESETS = {"paper": Config(), "robust": ROBUST}
-
 _ADAPTER = TypeAdapter(Config)
 # A member of a union keeps only its `kind` when another one is chosen.
-_UNIONS = ("synthesis.mask",)
+_UNIONS = ("synthesis.mask", "detector")
 
 
 def to_dict(config: Config) -> dict[str, Any]:
@@ -136,7 +125,7 @@ def _set(data: dict[str, Any], path: str, value: Any) -> None:
 def _is_tag(part: int | str, loc: tuple[int | str, ...]) -> bool:
     """Pydantic puts the chosen kind of a union into the path; ours does not have it."""
     index = loc.index(part)
-    return index > 0 and loc[index - 1] == "mask" and part in {"brush", "circle", "square"}
+    return index > 0 and ".".join(map(str, loc[:index])) in _UNIONS and index + 1 < len(loc)
 
 
 def parse_setting(text: str) -> tuple[str, Any]:

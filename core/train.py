@@ -13,12 +13,13 @@ from typing import Annotated
 import typer
 
 from core.checkpoint import save_detector
-from core.config import PRESETS, differences, override, parse_setting
+from core.config import differences, override, parse_setting
 from core.console import out, run
 from core.errors import BadConfig
 from core.mirror import address, withdraw
 from core.model_card import write_card
 from core.prediction.inference import Inference, save_inference
+from core.presets import PRESETS
 from core.results_table import results_table
 from core.retraining import find_best, is_current, retrain
 from core.slices.demo import demo_tables
@@ -35,7 +36,7 @@ def main(
     ] = False,
     again: Annotated[bool, typer.Option("--again", help="With --best: also if it was done already.")] = False,
     table: Annotated[Path | None, typer.Option(help="Slice table of healthy slices. Default: the demo's.")] = None,
-    preset: Annotated[str, typer.Option(help="Configuration to start from: paper or robust.")] = "paper",
+    preset: Annotated[str, typer.Option(help="Configuration to start from, by name; see core/presets.py.")] = "paper",
     settings: Annotated[list[str] | None, typer.Option("--set", help="dotted.path=value, may be repeated.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of all randomness.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",

@@ -15,16 +15,13 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
 from core import checkpoint
+from core.batches import Batches
 from core.config import Config, Training, to_dict
-from core.detectors import Batch
+from core.detectors import Batch, Settling
 from core.errors import BadConfig, BadStudy, BadTable, TrainingFailed
 from core.provenance import provenance
 from core.slices.table import SliceTable
-from core.synthesis import device as on_device
-from core.synthesis.pseudo_outlier import PseudoOutlier
 
-# Stands where a row would in the seed of an epoch's order; no table has that many rows.
-_ORDER = 2**32 - 1
 _STATISTICS_BATCHES = 16
 
 
@@ -118,20 +115,20 @@ class _Run:
                 f"detector.depth = {config.detector.depth}: slices of {table.height}x{table.width} cannot be halved "
                 f"that often; expected sides that are multiples of {side}"
             )
-        self.config, self.table, self.seed, self.rows, self.device = config, table, seed, rows, device
+        self.config, self.seed, self.device = config, seed, device
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             detector = config.detector.build(config.loss)
         self.detector = detector.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.bf16 = uses_bf16(config.training, device)
-        self.optimiser = torch.optim.Adam(self.detector.parameters(), lr=config.training.learning_rate)
-        self.steps_per_epoch = math.ceil(len(rows) / config.training.batch)
+        self.optimiser = torch.optim.Adam(
+            self.detector.parameters(), lr=config.training.learning_rate, betas=config.detector.betas
+        )
         self.average: AveragedModel | None = None
         if config.training.averaging > 0:
             average = get_ema_multi_avg_fn(config.training.averaging)  # type: ignore[no-untyped-call]
             self.average = AveragedModel(self.detector, multi_avg_fn=average)
-        # On an accelerator the whole table lives on the device; a host copy stays for the epsilon rule.
-        self.on_device = torch.from_numpy(table.images(rows)).to(device) if device.type != "cpu" else None
+        self.batches = Batches(config, table, seed, rows, device)
 
     @property
     def evaluated(self) -> nn.Module:
@@ -139,47 +136,32 @@ class _Run:
 
     def epoch(self, number: int) -> dict[str, Any]:
         started = time.perf_counter()
-        order = np.random.default_rng([self.seed, number, _ORDER]).permutation(len(self.rows))
         losses, redrawn, forced = [], 0, 0
-        recent: deque[Tensor] = deque(maxlen=_STATISTICS_BATCHES)
+        recent: deque[Batch] = deque(maxlen=_STATISTICS_BATCHES)
         self.detector.train()
-        for step, chosen in enumerate(np.array_split(order, self.steps_per_epoch)):
-            batch, outliers = self.batch(chosen, number)
-            losses.append(self.step(batch, (number - 1) * self.steps_per_epoch + step))
-            redrawn += sum(outlier.tries - 1 for outlier in outliers if outlier is not None)
-            forced += sum(outlier.forced for outlier in outliers if outlier is not None)
-            if self.average is not None:
-                recent.append(batch.image)
+        for batch, outliers in self.batches.epoch(number):
+            losses.append(self.step(batch))
+            redrawn += sum(outlier.tries - 1 for outlier in outliers)
+            forced += sum(outlier.forced for outlier in outliers)
+            recent.append(batch)
         loss = float(torch.stack(losses).mean())
         if not math.isfinite(loss):
             raise TrainingFailed(f"the loss of epoch {number} is {loss}; expected a finite number")
         if self.average is not None:
-            update_bn(recent, self.average.module)
+            update_bn((batch.image for batch in recent), self.average.module)
             self.average.module.eval()
         self.detector.eval()
+        if isinstance(self.evaluated, Settling):
+            with torch.no_grad():
+                self.evaluated.settle(batch.clean for batch in recent)
         seconds = time.perf_counter() - started
         return {"number": number, "loss": loss, "seconds": seconds, "redrawn": redrawn, "forced": forced}
 
-    def batch(self, chosen: NDArray[np.intp], epoch: int) -> tuple[Batch, list[PseudoOutlier | None]]:
-        images = self.table.images(self.rows[chosen]) / np.float32(255)
-        decided = [
-            self.config.synthesis.pseudo_outlier(image, self.seed, epoch, int(row))
-            for image, row in zip(images, self.rows[chosen], strict=True)
-        ]
-        outliers = [outlier for outlier, _ in decided]
-        if self.on_device is not None:
-            clean = self.on_device[torch.from_numpy(chosen).to(self.device)].float() / 255
-            image, mask = on_device.draw(self.config.synthesis, outliers, clean)
-        else:
-            image = torch.from_numpy(np.stack([drawn.image for _, drawn in decided]))
-            mask = torch.from_numpy(np.stack([drawn.label for _, drawn in decided])).float()
-        return Batch(image[:, None].contiguous(memory_format=torch.channels_last), mask), outliers
-
-    def step(self, batch: Batch, step: int) -> Tensor:
+    def step(self, batch: Batch) -> Tensor:
         training = self.config.training
         if training.schedule == "cosine":
-            done = step / (self.steps_per_epoch * training.epochs)
-            self.optimiser.param_groups[0]["lr"] = training.learning_rate * (1 + math.cos(math.pi * done)) / 2
+            rate = training.learning_rate * (1 + math.cos(math.pi * batch.progress)) / 2
+            self.optimiser.param_groups[0]["lr"] = rate
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             loss: Tensor = self.detector.training_loss(batch)
         self.optimiser.zero_grad(set_to_none=True)

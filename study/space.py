@@ -1,6 +1,6 @@
 """Search spaces: TOML in, configurations out. Checked at both ends of every range before a study begins.
 
-preset      the configuration to start from, `paper` or `robust`
+preset      the configuration to start from, by its name in core/presets.py
 [study]     how many trials, seeds and rungs
 [fixed]     departures from the preset that every trial shares
 [space]     what is searched, by dotted path
@@ -12,71 +12,16 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, cast
+from typing import Annotated, Any, ClassVar
 
 import optuna
-from annotated_types import Ge, MinLen
+from annotated_types import Ge
 from pydantic import TypeAdapter, ValidationError
 
-from core.config import PRESETS, Config, flatten, override, to_dict
+from core.config import Config, flatten, override, to_dict
 from core.errors import BadConfig
-
-Value = bool | int | float | str
-_STRICT: dict[str, Any] = {"extra": "forbid"}
-
-
-@dataclass(frozen=True)
-class Range:
-    """A number between low and high, both included; whole when both are whole. when: see Choice."""
-
-    low: int | float
-    high: int | float
-    log: bool = False
-    when: dict[str, list[Value]] = field(default_factory=dict)
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
-
-    def __post_init__(self) -> None:
-        if self.low >= self.high:
-            raise ValueError(f"low = {self.low} must be below high = {self.high}")
-        if self.log and self.low <= 0:
-            raise ValueError(f"low = {self.low} must be positive for a log range")
-
-    def ends(self) -> tuple[Value, ...]:
-        """The values at which the range is checked."""
-        return self.low, self.high
-
-    def holds(self, value: Any) -> bool:
-        """Whether a value lies in the range."""
-        return isinstance(value, int | float) and self.low <= value <= self.high
-
-    def suggest(self, trial: optuna.trial.BaseTrial, name: str) -> Value:
-        """Ask Optuna."""
-        if isinstance(self.low, int) and isinstance(self.high, int):
-            return int(trial.suggest_int(name, self.low, self.high, log=self.log))
-        return float(trial.suggest_float(name, float(self.low), float(self.high), log=self.log))
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One of several values. when: searched only if each named parameter has one of the listed values."""
-
-    choices: Annotated[list[Value], MinLen(2)]
-    when: dict[str, list[Value]] = field(default_factory=dict)
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
-
-    def ends(self) -> tuple[Value, ...]:
-        """Every choice."""
-        return tuple(self.choices)
-
-    def holds(self, value: Any) -> bool:
-        """Whether a value is among the choices."""
-        return value in self.choices
-
-    def suggest(self, trial: optuna.trial.BaseTrial, name: str) -> Value:
-        """Ask Optuna."""
-        return cast(Value, trial.suggest_categorical(name, self.choices))
+from core.presets import PRESETS
+from study.parameters import STRICT, Choice, Range, Value
 
 
 @dataclass(frozen=True)
@@ -94,7 +39,7 @@ class Plan:
     top: Annotated[int, Ge(1)] = 3
     seeds: Annotated[int, Ge(3)] = 3
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def replicate_seeds(self) -> list[int]:
         """Seeds of the replicates: never the search's, which is `seed` itself."""
@@ -107,11 +52,15 @@ class Space:
 
     study: Plan
     space: dict[str, Range | Choice]
-    preset: Literal["paper", "robust"] = "paper"
+    preset: str = "paper"
     fixed: dict[str, Value] = field(default_factory=dict)
     controls: dict[str, dict[str, Value]] = field(default_factory=dict)
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    def __post_init__(self) -> None:
+        if self.preset not in PRESETS:
+            raise ValueError(f"expected one of {', '.join(PRESETS)}")
 
     def base(self) -> Config:
         """The configuration that trials depart from."""
@@ -135,8 +84,12 @@ class Space:
 
     def trained(self) -> tuple[str, ...]:
         """Transforms that some configuration of this space uses."""
-        members = self.base().synthesis.mix.members
+        base = self.base()
         ends = {name: parameter.ends() for name, parameter in self.space.items()}
+        kinds = ends.get("detector.kind", (base.detector.kind,))
+        if not any(override(base, {"detector.kind": kind}, "space").detector.uses_outliers for kind in kinds):
+            return ()
+        members = base.synthesis.mix.members
         weights = {name: ends.get(f"synthesis.mix.{name}.weight", (member.weight,)) for name, member in members.items()}
         return tuple(name for name, found in weights.items() if max(map(float, found)) > 0)
 

@@ -3,9 +3,11 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from core.batches import Batches
 from core.config import Config, override
 from core.errors import BadConfig, BadStudy, BadTable, TrainingFailed
 from core.slices.table import SliceTable
@@ -95,11 +97,7 @@ def test_what_cannot_work_is_refused_before_it_begins(healthy: SliceTable, lesio
 
 
 def test_rows_draw_the_same_whoever_else_is_trained_on(healthy: SliceTable) -> None:
-    import numpy as np
-
-    from core.training import _Run
-
-    few, all_rows = np.array([4, 9]), np.arange(len(healthy))
-    one = _Run(SMALL, healthy, 0, few, torch.device("cpu")).batch(np.array([0, 1]), 1)[0]
-    two = _Run(SMALL, healthy, 0, all_rows, torch.device("cpu")).batch(np.array([4, 9]), 1)[0]
+    few, every, cpu = np.array([4, 9]), np.arange(len(healthy)), torch.device("cpu")
+    one, _ = Batches(SMALL, healthy, 0, few, cpu).batch(np.array([0, 1]), 1, 0)
+    two, _ = Batches(SMALL, healthy, 0, every, cpu).batch(np.array([4, 9]), 1, 0)
     assert torch.equal(one.image, two.image)

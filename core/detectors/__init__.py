@@ -1,7 +1,13 @@
-"""Anomaly detectors: each trains on synthesised slices and maps a slice to per-pixel anomaly logits."""
+"""Methods of anomaly detection: each trains on healthy slices and maps a slice to per-pixel anomaly logits.
 
-from core.detectors.protocol import Batch, Detector
-from core.detectors.segmenter import Segmenter, SegmenterDetector
+A new one is one file and one name in `Method`; the contract in tests/detectors holds it from then on.
+"""
+
+from core.detectors.denoiser import Denoiser
+from core.detectors.protocol import Batch, Detector, Settling
+from core.detectors.segmenter import Segmenter
 from core.detectors.unet import UNet
 
-__all__ = ["Batch", "Detector", "Segmenter", "SegmenterDetector", "UNet"]
+Method = Segmenter | Denoiser
+
+__all__ = ["Batch", "Denoiser", "Detector", "Method", "Segmenter", "Settling", "UNet"]

@@ -1,7 +1,9 @@
-"""The two verbs of a detector."""
+"""The two verbs of a detector, and a third for those that measure before they score."""
 
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 
 
@@ -10,17 +12,27 @@ class Batch(NamedTuple):
 
     image: (B, 1, H, W) float32 in [0, 1], slices with pseudo-outliers.
     mask: (B, H, W) float32, 1 where the pseudo-outlier is.
+    clean: the slices before they got their pseudo-outliers, shaped as `image`.
+    progress: share of the training's steps that are done, in [0, 1), for methods that train in stages.
+    generator: on the batch's device, seeded by the training's seed and this step: whatever a detector draws.
     """
 
     image: Tensor
     mask: Tensor
+    clean: Tensor
+    progress: float
+    generator: torch.Generator
 
 
 class Detector(Protocol):
     """A torch module that learns from batches and maps slices to anomalies."""
 
     def training_loss(self, batch: Batch) -> Tensor:
-        """A scalar to minimise."""
+        """A scalar to minimise.
+
+        Weights that get no gradient from it stay as they are, so stages and adversaries take turns by leaving the
+        others' weights out of the loss.
+        """
         ...
 
     def anomaly_map(self, image: Tensor) -> Tensor:
@@ -28,4 +40,13 @@ class Detector(Protocol):
 
         The values are logits or another monotone form that float16 does not destroy, never saturated probabilities.
         """
+        ...
+
+
+@runtime_checkable
+class Settling(Protocol):
+    """A detector that measures its scores on healthy slices after each epoch, into buffers of its own."""
+
+    def settle(self, clean: Iterable[Tensor]) -> None:
+        """Given the slices (B, 1, H, W) of the epoch's last batches."""
         ...

@@ -20,6 +20,8 @@ class Segmenter:
     depth: Annotated[int, Ge(1), Le(6)] = 4
     norm: Norm = "batch"
 
+    uses_outliers: ClassVar[bool] = True
+    betas: ClassVar[tuple[float, float]] = (0.9, 0.999)
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     def build(self, loss: Combo) -> "SegmenterDetector":

@@ -33,13 +33,14 @@ def _convolutions(inputs: int, outputs: int, norm: Norm) -> nn.Sequential:
 
 
 class UNet(nn.Module):
-    """Channels base, 2 base, ... down `depth` max-poolings and back up by transposed convolutions; two logits.
+    """Channels base, 2 base, ... down `depth` max-poolings and back up by transposed convolutions; `outputs` planes,
+    which for a segmenter are the two logits normal and outlier.
 
     The paper: base 32 and depth 4, so 32, 64, 128, 256, 512 and back. It names neither normalisation nor
     initialisation; ours are BatchNorm and Kaiming.
     """
 
-    def __init__(self, base: int = 32, depth: int = 4, norm: Norm = "batch") -> None:
+    def __init__(self, base: int = 32, depth: int = 4, norm: Norm = "batch", outputs: int = 2) -> None:
         super().__init__()
         widths = [base * 2**level for level in range(depth + 1)]
         self.down = nn.ModuleList(
@@ -48,19 +49,20 @@ class UNet(nn.Module):
         self.bottom = _convolutions(widths[-2], widths[-1], norm)
         self.enlarge = nn.ModuleList(nn.ConvTranspose2d(2 * width, width, 2, stride=2) for width in widths[-2::-1])
         self.up = nn.ModuleList(_convolutions(2 * width, width, norm) for width in widths[-2::-1])
-        self.output = nn.Conv2d(base, 2, 1)
+        self.output = nn.Conv2d(base, outputs, 1)
         self.pool = nn.MaxPool2d(2)
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
-        # Begin at "no outlier anywhere" with the share that outliers have: the first epoch need not unlearn a guess.
         nn.init.normal_(self.output.weight, std=0.01)
-        self.output.bias = nn.Parameter(torch.tensor([1.5, -1.5]))
+        if outputs == 2:
+            # Begin at "no outlier anywhere", with the share that outliers have: there is no guess to unlearn.
+            self.output.bias = nn.Parameter(torch.tensor([1.5, -1.5]))
 
     def forward(self, image: Tensor) -> Tensor:
-        """(B, 1, H, W) to two logits (B, 2, H, W), normal and outlier. H and W must be multiples of 2**depth."""
+        """(B, 1, H, W) to (B, outputs, H, W). H and W must be multiples of 2**depth."""
         skips: list[Tensor] = []
         features = image
         for block in self.down:
@@ -70,5 +72,5 @@ class UNet(nn.Module):
         features = self.bottom(features)
         for enlarge, block, skip in zip(self.enlarge, self.up, reversed(skips), strict=True):
             features = block(torch.cat([skip, enlarge(features)], 1))
-        logits: Tensor = self.output(features)
-        return logits
+        planes: Tensor = self.output(features)
+        return planes

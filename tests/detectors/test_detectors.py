@@ -1,53 +1,60 @@
-"""The contract that every detector signs, over sizes and normalisations of the U-Net."""
+"""The contract that every method of detection signs."""
 
 import pytest
 import torch
 from safetensors.torch import load, save
 
-from core.detectors import Batch, Segmenter
+from core.detectors import Batch, Denoiser, Method, Segmenter
+from core.detectors.unet import Norm
 from core.losses import Combo
 
-SHAPES = [
-    Segmenter(base=2, depth=depth, norm=norm) for depth in (1, 3) for norm in ("batch", "instance", "group", "none")
+NORMS: tuple[Norm, ...] = ("batch", "instance", "group", "none")
+METHODS: list[Method] = [
+    *(Segmenter(base=2, depth=depth, norm=norm) for depth in (1, 3) for norm in NORMS),
+    Denoiser(base=2, depth=2),
 ]
 
 
-def _built(shape: Segmenter, seed: int = 0) -> torch.nn.Module:
+def _built(method: Method, seed: int = 0) -> torch.nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return shape.build(Combo())
+        return method.build(Combo())
 
 
 def _images(count: int = 3, height: int = 16, width: int = 24) -> torch.Tensor:
     return torch.rand(count, 1, height, width, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_an_anomaly_map_has_the_slices_shape_and_is_finite(shape: Segmenter) -> None:
-    found = _built(shape).eval().anomaly_map(_images())
+def _batch(images: torch.Tensor, mask: torch.Tensor, progress: float = 0.5) -> Batch:
+    return Batch(images, mask, images.clone(), progress, torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("method", METHODS, ids=str)
+def test_an_anomaly_map_has_the_slices_shape_and_is_finite(method: Method) -> None:
+    found = _built(method).eval().anomaly_map(_images())
     assert found.shape == (3, 16, 24)
     assert found.dtype == torch.float32
     assert torch.isfinite(found).all()
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_in_evaluation_a_slice_is_scored_alone(shape: Segmenter) -> None:
-    detector, images = _built(shape).eval(), _images()
+@pytest.mark.parametrize("method", METHODS, ids=str)
+def test_in_evaluation_a_slice_is_scored_alone(method: Method) -> None:
+    detector, images = _built(method).eval(), _images()
     together = detector.anomaly_map(images)
     for image, expected in zip(images, together, strict=True):
         torch.testing.assert_close(detector.anomaly_map(image[None])[0], expected, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("method", METHODS, ids=str)
 @pytest.mark.parametrize("label", [0.0, 1.0])
-def test_every_weight_learns_and_gradients_are_finite(shape: Segmenter, label: float) -> None:
-    detector = _built(shape).train()
+def test_every_weight_learns_and_gradients_are_finite(method: Method, label: float) -> None:
+    detector = _built(method).train()
     images = _images()
     # The output layer begins near zero, so that what lies before it sees a gradient only after its first step.
     optimiser = torch.optim.Adam(detector.parameters(), lr=1e-2)
     for _ in range(2):
         optimiser.zero_grad()
-        loss = detector.training_loss(Batch(images, torch.full((3, 16, 24), label)))
+        loss = detector.training_loss(_batch(images, torch.full((3, 16, 24), label)))
         assert torch.isfinite(loss)
         loss.backward()
         optimiser.step()
@@ -56,16 +63,16 @@ def test_every_weight_learns_and_gradients_are_finite(shape: Segmenter, label: f
         assert torch.isfinite(parameter.grad).all(), name
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_a_detector_follows_from_its_seed(shape: Segmenter) -> None:
-    one, same, other = (_built(shape, seed).eval().anomaly_map(_images()) for seed in (0, 0, 1))
+@pytest.mark.parametrize("method", METHODS, ids=str)
+def test_a_detector_follows_from_its_seed(method: Method) -> None:
+    one, same, other = (_built(method, seed).eval().anomaly_map(_images()) for seed in (0, 0, 1))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_weights_survive_safetensors(shape: Segmenter) -> None:
-    detector, fresh = _built(shape).eval(), _built(shape, seed=1).eval()
+@pytest.mark.parametrize("method", METHODS, ids=str)
+def test_weights_survive_safetensors(method: Method) -> None:
+    detector, fresh = _built(method).eval(), _built(method, seed=1).eval()
     fresh.load_state_dict(load(save(detector.state_dict())))
     assert torch.equal(fresh.anomaly_map(_images()), detector.anomaly_map(_images()))
 
@@ -84,7 +91,7 @@ def test_a_trained_detector_finds_what_it_was_trained_on() -> None:
     optimiser = torch.optim.Adam(detector.parameters(), lr=1e-2)
     for _ in range(40):
         optimiser.zero_grad()
-        detector.training_loss(Batch(images, mask)).backward()
+        detector.training_loss(_batch(images, mask)).backward()
         optimiser.step()
     found = detector.eval().anomaly_map(images)
     assert ((found > 0) == (mask > 0)).float().mean() > 0.98

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from core.config import ROBUST, Config
+from core.config import Config
+from core.presets import ROBUST
 from core.synthesis import Brush, Circle, FreeForm, Mask, Square, Synthesis
 from core.synthesis import device as on_device
 from core.synthesis.outlines import Several, Stroke

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.config import ROBUST
+from core.presets import ROBUST
 from core.synthesis import Mask, Mix, Noise, Scale, Shift, Synthesis
 from core.synthesis.pseudo_outlier import MAX_TRIES
 from tests.conftest import head

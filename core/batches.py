@@ -1,0 +1,80 @@
+"""Batches of a training: slices, their pseudo-outliers, and what the detector draws from, all by counter.
+
+Nothing here depends on which batches were made before, so a resumed training sees what an uninterrupted one would.
+"""
+
+from collections.abc import Iterator
+from math import ceil
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core.config import Config
+from core.detectors import Batch
+from core.slices.table import SliceTable
+from core.synthesis import PseudoOutlier
+from core.synthesis import device as on_device
+
+# Stands where a row would in the seeds of what belongs to no row; no table has that many.
+_ORDER = 2**32 - 1
+
+
+class Batches:
+    """Batches for one training on `rows` of a table, on its device."""
+
+    def __init__(
+        self, config: Config, table: SliceTable, seed: int, rows: NDArray[np.intp], device: torch.device
+    ) -> None:
+        self.config, self.table, self.seed, self.rows, self.device = config, table, seed, rows, device
+        self.per_epoch = ceil(len(rows) / config.training.batch)
+        # On an accelerator the whole table lives on the device; a host copy stays for the epsilon rule.
+        self.on_device = torch.from_numpy(table.images(rows)).to(device) if device.type != "cpu" else None
+
+    def epoch(self, number: int) -> Iterator[tuple[Batch, list[PseudoOutlier]]]:
+        """Every slice once, in an order of this epoch's own; batches differ by one slice at most."""
+        order = np.random.default_rng([self.seed, number, _ORDER]).permutation(len(self.rows))
+        for step, chosen in enumerate(np.array_split(order, self.per_epoch)):
+            yield self.batch(chosen, number, (number - 1) * self.per_epoch + step)
+
+    def batch(self, chosen: NDArray[np.intp], epoch: int, step: int) -> tuple[Batch, list[PseudoOutlier]]:
+        """The batch of the slices at these places of `rows`, and its pseudo-outliers; step counts from the first epoch.
+
+        Methods that learn from healthy slices alone get those as `image`.
+        """
+        images = np.asarray(self.table.images(self.rows[chosen]) / np.float32(255), np.float32)
+        if self.on_device is not None:
+            clean = self.on_device[torch.from_numpy(chosen).to(self.device)].float() / 255
+        else:
+            clean = torch.from_numpy(images)
+        image, mask = clean, torch.zeros_like(clean)
+        outliers: list[PseudoOutlier] = []
+        if self.config.detector.uses_outliers:
+            image, mask, outliers = self._with_outliers(images, clean, self.rows[chosen], epoch)
+        progress = step / (self.per_epoch * self.config.training.epochs)
+        drawing = torch.Generator(self.device).manual_seed(_mixed(self.seed, step))
+        return Batch(_planes(image), mask, _planes(clean), progress, drawing), outliers
+
+    def _with_outliers(
+        self, images: NDArray[np.float32], clean: Tensor, rows: NDArray[np.intp], epoch: int
+    ) -> tuple[Tensor, Tensor, list[PseudoOutlier]]:
+        decided = [
+            self.config.synthesis.pseudo_outlier(image, self.seed, epoch, int(row))
+            for image, row in zip(images, rows, strict=True)
+        ]
+        outliers = [outlier for outlier, _ in decided]
+        if self.on_device is not None:
+            image, mask = on_device.draw(self.config.synthesis, outliers, clean)
+        else:
+            image = torch.from_numpy(np.stack([drawn.image for _, drawn in decided]))
+            mask = torch.from_numpy(np.stack([drawn.label for _, drawn in decided])).float()
+        return image, mask, [outlier for outlier in outliers if outlier is not None]
+
+
+def _planes(slices: Tensor) -> Tensor:
+    return slices[:, None].contiguous(memory_format=torch.channels_last)
+
+
+def _mixed(seed: int, step: int) -> int:
+    return int(np.random.SeedSequence([seed, step, _ORDER]).generate_state(1, np.uint64)[0] >> 1)

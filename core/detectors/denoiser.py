@@ -1,0 +1,59 @@
+"""Denoising autoencoder (Kascenas et al., 2022): a U-Net that removes what was done to a healthy slice.
+
+What it does to a slice with a lesion is the anomaly map. The corruption is the configuration's synthesis: coarse noise
+over the tissue is Kascenas's; an erased square is a context encoder's (Pathak et al., 2016).
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+import torch
+from annotated_types import Ge, Le
+from torch import Tensor, nn
+
+from core.detectors.protocol import Batch
+from core.detectors.residual import as_logits
+from core.detectors.unet import Norm, UNet
+from core.losses import Combo
+
+
+@dataclass(frozen=True)
+class Denoiser:
+    """Size and normalisation of the U-Net; the defaults are Kascenas's."""
+
+    kind: Literal["denoiser"] = "denoiser"
+    base: Annotated[int, Ge(1), Le(256)] = 64
+    depth: Annotated[int, Ge(1), Le(6)] = 4
+    norm: Norm = "group"
+
+    uses_outliers: ClassVar[bool] = True
+    betas: ClassVar[tuple[float, float]] = (0.9, 0.999)
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    def build(self, _loss: Combo) -> "DenoiserDetector":
+        """A detector with fresh weights from torch's current random state."""
+        return DenoiserDetector(self)
+
+
+class DenoiserDetector(nn.Module):
+    """U-Net and squared error behind the two verbs of a detector."""
+
+    def __init__(self, shape: Denoiser) -> None:
+        super().__init__()
+        self.unet = UNet(shape.base, shape.depth, shape.norm, outputs=1)
+
+    def training_loss(self, batch: Batch) -> Tensor:
+        """Mean squared error over the tissue."""
+        tissue = batch.clean > 0
+        wrong = (self.unet(batch.image).float() - batch.clean) ** 2 * tissue
+        loss: Tensor = wrong.sum() / tissue.sum().clamp_min(1)
+        return loss
+
+    def forward(self, image: Tensor) -> Tensor:
+        """The anomaly map, so that torch's own tools can call the detector as a module."""
+        return self.anomaly_map(image)
+
+    def anomaly_map(self, image: Tensor) -> Tensor:
+        """How far the slice lies from its denoised self, on tissue, as logits."""
+        cleaned: Tensor = self.unet(image).float()
+        return as_logits(torch.where(image > 0, (image - cleaned).abs(), 0)[:, 0])
