@@ -28,7 +28,7 @@ demo: install
 	$(BIN)/python -m study.report runs/demo
 
 test: develop
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: develop
 	$(BIN)/ruff check .

@@ -23,6 +23,13 @@ from core.slices.table import SliceTable, write_table
 SIDE = 32
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What starts programs takes longest and comes first, so that no worker is left with it at the end."""
+    files = {item.path for item in items}
+    long = {path for path in files if "from tests.programs" in path.read_text(encoding="utf-8")}
+    items.sort(key=lambda item: item.path not in long)
+
+
 def head(seed: int, side: int = SIDE) -> np.ndarray:
     """A smooth disc of tissue on background 0, (side, side) uint8."""
     rng = np.random.default_rng(seed)
