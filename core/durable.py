@@ -19,15 +19,25 @@ def replacing(path: Path) -> Iterator[Path]:
     of something on object storage is uploaded at the end. Raises BadStorage when that fails.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    temporary = beside(path)
     try:
         yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        publish(path)
+        put(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def beside(path: Path) -> Path:
+    """A temporary name in the folder of a path that is to be written."""
+    return path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+
+
+def put(temporary: Path, path: Path) -> None:
+    """Flush a file that is written and give it its name. Raises BadStorage when it cannot be uploaded."""
+    with temporary.open("rb+") as file:
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    publish(path)
 
 
 def write_json(path: Path, value: Any) -> None:

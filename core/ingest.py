@@ -36,7 +36,8 @@ def main(
     dataset: Annotated[str | None, typer.Option(help="Name of the dataset; default the source's or folder's.")] = None,
     side: Annotated[int, typer.Option(help="Pixels of the square slices.")] = 128,
     slices: Annotated[
-        int | None, typer.Option(help="Central slices; default 90, brats 80, mood 128 or 256 by modality.")
+        int | None,
+        typer.Option(help="Central slices, 0 for all; default 90, brats 80, mood 128 or 256 by modality."),
     ] = None,
     equalise: Annotated[
         Literal["volume", "slice", "none"] | None,

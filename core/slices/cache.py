@@ -6,7 +6,8 @@ from pathlib import Path
 
 from core.durable import replacing
 from core.errors import BadTable
-from core.mirror import cache_folder, download, is_remote, place
+from core.mirror import cache_folder, download, is_remote, names, place
+from core.slices.shards import shard_folder
 from core.slices.table import SliceTable, open_table
 
 
@@ -28,13 +29,20 @@ def open_cached(address: str | Path, digest: str, cache: Path | None = None) -> 
         try:
             return open_table(copy, digest=digest, verify=True)
         except BadTable:
-            with replacing(copy) as temporary:
-                if is_remote(original):
-                    download(original, temporary)
-                else:
-                    shutil.copyfile(original, temporary)
-                try:
-                    open_table(temporary, digest=digest, verify=True)
-                except BadTable as wrong:
-                    raise BadTable(str(wrong).replace(str(temporary), str(address))) from None
-            return open_table(copy, digest=digest)
+            for shard in names(shard_folder(original)):
+                _copy(shard_folder(original) / shard, shard_folder(copy) / shard)
+            _copy(original, copy)
+            try:
+                return open_table(copy, digest=digest, verify=True)
+            except BadTable as wrong:
+                copy.unlink()
+                shutil.rmtree(shard_folder(copy), ignore_errors=True)
+                raise BadTable(str(wrong).replace(str(copy), str(address))) from None
+
+
+def _copy(original: Path, copy: Path) -> None:
+    with replacing(copy) as temporary:
+        if is_remote(original):
+            download(original, temporary)
+        else:
+            shutil.copyfile(original, temporary)

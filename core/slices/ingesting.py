@@ -15,10 +15,10 @@ from core.mirror import place
 from core.slices.layout import TableMetadata
 from core.slices.nifti import claimed_size, read_mask, read_volume
 from core.slices.preprocess import Preprocessing, preprocess
+from core.slices.shards import write_batches
 from core.slices.source import Source, VolumeFile
 from core.slices.staging import Files, Stage, piece_key
 from core.slices.table import SliceTable, open_table
-from core.slices.writing import write_batches
 
 Told = Callable[[int, int, str], None]
 """Called with (volumes done, volumes in all, name of the last one), in the order of the table."""

@@ -33,7 +33,8 @@ class Preprocessing:
     """What is done to each volume. Raises BadConfig on values out of range.
 
     side: pixels of the square slices, 8 to 1024. slices: how many consecutive slices, centred on the middle of the
-    foreground's extent. equalise: histogram equalisation over the foreground, per volume or slice.
+    foreground's extent; 0 takes every slice with tissue. equalise: histogram equalisation over the foreground, per
+    volume or slice.
     low_percentile, high_percentile: of the foreground, shown as 1 and 255; a few voxels are often saturated.
     foreground: `positive` is all values above 0 (skull-stripped images; negative noise is background), `otsu` the
     largest object above Otsu's threshold with its holes filled (images with air, noise or skull, and CT).
@@ -50,8 +51,8 @@ class Preprocessing:
     def __post_init__(self) -> None:
         if not 8 <= self.side <= 1024:
             raise BadConfig(f"side = {self.side}, expected 8 to 1024 pixels")
-        if self.slices < 1:
-            raise BadConfig(f"slices = {self.slices}, expected at least 1")
+        if self.slices < 0:
+            raise BadConfig(f"slices = {self.slices}, expected at least 1, or 0 for all with tissue")
         if not 0 <= self.low_percentile < self.high_percentile <= 100:
             span = f"{self.low_percentile} and {self.high_percentile}"
             raise BadConfig(f"low_percentile and high_percentile = {span}, expected 0 <= low < high <= 100")
@@ -74,10 +75,10 @@ def preprocess(
     indices = _central(file, foreground, settings)
     lesion = None if mask is None else turned(mask, settings.plane)
     if file.normal_only and lesion is not None:
-        indices = indices[~lesion[:, :, indices].any(axis=(0, 1))]
+        taken, indices = len(indices), indices[~lesion[:, :, indices].any(axis=(0, 1))]
         lesion = None
         if not len(indices):
-            raise BadVolume(f"{image.path}: has a lesion in each of its {settings.slices} central slices")
+            raise BadVolume(f"{image.path}: has a lesion in each of its {taken} central slices")
     images = _images(image, foreground, indices, settings)
     masks = None
     if lesion is not None:
@@ -122,9 +123,11 @@ def _with_tissue(foreground: NDArray[np.bool_]) -> NDArray[np.intp]:
 
 def _central(file: VolumeFile, foreground: NDArray[np.bool_], settings: Preprocessing) -> NDArray[np.intp]:
     tissue, wanted = _with_tissue(foreground), settings.slices
+    if len(tissue) and not wanted:
+        return tissue
     extent = int(tissue[-1] - tissue[0]) + 1 if len(tissue) else 0
-    if extent < wanted:
-        raise BadVolume(f"{file.image}: has {extent} {settings.plane} slices with tissue, {wanted} were asked")
+    if extent < max(1, wanted):
+        raise BadVolume(f"{file.image}: has {extent} {settings.plane} slices with tissue, {max(1, wanted)} were asked")
     first = int(tissue[0]) + (extent - wanted) // 2
     return np.arange(first, first + wanted)
 

@@ -21,6 +21,7 @@ from core.slices.layout import (
     schema,
     table_digest,
 )
+from core.slices.shards import shard_folder, shards_of
 from core.slices.writing import TableWriter
 
 Rows = NDArray[np.integer] | NDArray[np.bool_] | slice
@@ -104,23 +105,28 @@ class SliceTable:
 def open_table(path: Path, *, digest: str | None = None, verify: bool = False) -> SliceTable:
     """Map a table; `digest` is the one that it must have, `verify` reads all pixels and recomputes it.
 
-    From object storage (`s3://bucket/slices.arrow`) a copy is fetched and mapped. Raises BadTable when the file is
-    missing, cut short, not a slice table, of another format version, has other columns, another digest, or (with
-    verify) values that do not belong to its digest; BadStorage when the storage does not answer.
+    A table in several files is given by the one that ends it. From object storage (`s3://bucket/slices.arrow`) copies
+    are fetched and mapped. Raises BadTable when a file is missing, cut short, not a slice table, of another format
+    version, has other columns, another digest, or (with verify) values that do not belong to its digest; BadStorage
+    when the storage does not answer.
     """
     path = fetch(place(path).resolve())
     shown = address(path)
     if not path.is_file():
         raise BadTable(f"{shown}: no such slice table; make one with python -m core.ingest")
-    try:
-        file = pa.ipc.open_file(pa.memory_map(str(path)))
-        found = [file.get_batch_with_custom_metadata(index) for index in range(file.num_record_batches)]
-        for batch, _ in found:
-            batch.validate(full=True)
-    except (pa.ArrowException, OSError) as error:
-        raise BadTable(f"{shown}: not a complete Arrow file ({str(error).splitlines()[0]})") from error
-
-    metadata = _metadata(shown, file.schema)
+    last, found = _mapped(path, shown)
+    metadata = _metadata(shown, last)
+    folder = shard_folder(path)
+    before = []
+    for name in shards_of(shown, last):
+        shard = fetch(folder / name)
+        if not shard.is_file():
+            raise BadTable(f"{shown}: lacks {address(shard)}; a table moves together with its folder {folder.name}")
+        kind, batches = _mapped(shard, address(shard))
+        if kind != last:
+            raise BadTable(f"{address(shard)}: has other columns than {path.name}")
+        before += batches
+    found = before + found
     if not found:
         raise BadTable(f"{shown}: holds no slices")
     told = [bytes((custom or {}).get(BATCH_DIGEST_KEY, b"")).decode(errors="replace") for _, custom in found]
@@ -133,6 +139,18 @@ def open_table(path: Path, *, digest: str | None = None, verify: bool = False) -
                 volume = batch.column("volume")[0].as_py()
                 raise BadTable(f"{shown}: the slices of volume {volume!r} were changed since they were written")
     return SliceTable(path, actual, metadata, [batch for batch, _ in found if batch.num_rows])
+
+
+def _mapped(path: Path, shown: str) -> tuple[pa.Schema, list[tuple[pa.RecordBatch, dict[bytes, bytes]]]]:
+    """The schema, and each batch with what is told beside it."""
+    try:
+        file = pa.ipc.open_file(pa.memory_map(str(path)))
+        found = [file.get_batch_with_custom_metadata(index) for index in range(file.num_record_batches)]
+        for batch, _ in found:
+            batch.validate(full=True)
+    except (pa.ArrowException, OSError) as error:
+        raise BadTable(f"{shown}: not a complete Arrow file ({str(error).splitlines()[0]})") from error
+    return file.schema, found
 
 
 def write_table(path: Path, volumes: Iterable[VolumeSlices], metadata: TableMetadata) -> SliceTable:

@@ -1,16 +1,14 @@
 """Writing a slice table: streamed volume by volume, and either whole or absent."""
 
-from collections.abc import Iterable
-from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from uuid import uuid4
 
 import pyarrow as pa
 
-from core.durable import replacing
 from core.errors import BadInput
-from core.slices.layout import BATCH_DIGEST_KEY, TableMetadata, VolumeSlices, batch_digest, schema, to_batch
+from core.slices.layout import TableMetadata, VolumeSlices, batch_digest, schema, to_batch
+from core.slices.shards import write_batches
 
 
 class TableWriter:
@@ -74,21 +72,3 @@ class TableWriter:
         finally:
             if sink is not None:
                 sink.close()
-
-
-def write_batches(path: Path, batches: Iterable[tuple[pa.RecordBatch, str]], metadata: TableMetadata) -> None:
-    """Write a table of batches with their digests, one after the other, and either whole or not at all.
-
-    Raises ValueError when there is no batch.
-    """
-    with replacing(path) as temporary, ExitStack() as opened:
-        writer = None
-        for batch, digest in batches:
-            if writer is None:
-                height, width = batch.column("image").type.shape
-                full = schema(height, width, metadata)
-                sink = opened.enter_context(pa.OSFile(str(temporary), "wb"))
-                writer = opened.enter_context(pa.ipc.new_file(sink, full))
-            writer.write_batch(batch.replace_schema_metadata(full.metadata), custom_metadata={BATCH_DIGEST_KEY: digest})
-        if writer is None:
-            raise ValueError("a table needs at least one batch")

@@ -177,7 +177,7 @@ def test_normal_only_judges_the_voxels() -> None:
     ("options", "sentence"),
     [
         ({"side": 4}, "side = 4, expected 8 to 1024"),
-        ({"slices": 0}, "slices = 0, expected at least 1"),
+        ({"slices": -1}, "slices = -1, expected at least 1, or 0 for all"),
         ({"low_percentile": 60, "high_percentile": 40}, "60 and 40, expected 0 <= low < high <= 100"),
         ({"equalise": "all"}, "equalise = 'all', expected volume, slice or none"),
         ({"foreground": "all"}, "foreground = 'all', expected positive or otsu"),
@@ -191,3 +191,10 @@ def test_settings_out_of_range(options: dict, sentence: str) -> None:
 def test_a_flat_foreground_is_refused() -> None:
     with pytest.raises(BadVolume, match="nearly all of its foreground has the value 7"):
         slices(np.where(head() > 0, 7, 0))
+
+
+def test_all_slices_are_those_with_tissue() -> None:
+    voxels = np.concatenate([np.zeros((24, 24, 2)), head(depth=5), np.zeros((24, 24, 4))], axis=2)
+    np.testing.assert_array_equal(slices(voxels, slices=0).slice_index, [2, 3, 4, 5, 6])
+    with pytest.raises(BadVolume, match="has 0 axial slices with tissue"):
+        slices(np.zeros((24, 24, 3)), slices=0)
