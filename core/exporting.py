@@ -9,6 +9,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from core.checkpoint import load_detector
 from core.config import Config, to_dict
 from core.durable import replacing
 from core.errors import BadConfig, BadInput
-from core.mirror import fetch
+from core.prediction.inference import Inference, load_inference
 from core.provenance import provenance
 
 FORMAT = 1
@@ -42,7 +43,7 @@ def export(folder: Path, path: Path) -> float:
     detector, config = load_detector(folder)
     for parameter in detector.parameters():
         parameter.requires_grad_(False)
-    metadata = describe(config, _preparation(folder))
+    metadata = describe(config, load_inference(folder) or Inference(None))
     with replacing(path) as temporary:
         with _quiet():
             runs = writers[path.suffix](detector, metadata, temporary)
@@ -52,11 +53,8 @@ def export(folder: Path, path: Path) -> float:
     return difference
 
 
-def describe(config: Config, preparation: dict[str, Any] | None) -> dict[str, Any]:
-    """What an exported file takes and gives, how it was configured, and what wrote it.
-
-    preparation: how the training slices were made from volumes, None where that is not known.
-    """
+def describe(config: Config, inference: Inference) -> dict[str, Any]:
+    """What an exported file takes and gives, how it was configured, and what wrote it; null where it is not known."""
     step = 2**config.detector.depth
     return {
         "format": FORMAT,
@@ -68,27 +66,20 @@ def describe(config: Config, preparation: dict[str, Any] | None) -> dict[str, An
             "multiple_of": step,
             "at_least": 2 * step,
             "words": "slices prepared as those that this detector was trained on; 0 outside the tissue",
-            "preprocessing": preparation,
+            "preprocessing": asdict(inference.preprocessing) if inference.preprocessing else None,
         },
         "output": {
             "name": "anomaly_map",
             "shape": ["batch", "rows", "columns"],
             "dtype": "float32",
             "words": "logit differences; their sigmoid is the anomaly probability",
+            "threshold": inference.threshold,
+            "calibration": inference.calibration.to_dict() if inference.calibration else None,
         },
         "anomaly_score": {"name": config.score, "words": "how the map becomes one score per slice in core.scores"},
         "config": to_dict(config),
         "provenance": provenance(torch.device("cpu")),
     }
-
-
-def _preparation(folder: Path) -> dict[str, Any] | None:
-    """As core.train --best records it beside the detector."""
-    try:
-        evaluation = json.loads(fetch(folder / "evaluation.json").read_text(encoding="utf-8"))
-        return evaluation["tables"]["train"]["preprocessing"] or None
-    except (FileNotFoundError, ValueError, KeyError):
-        return None
 
 
 def _write_torch(detector: nn.Module, metadata: dict[str, Any], path: Path) -> _Runs:

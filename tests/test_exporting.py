@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,9 @@ from core.config import Config, override
 from core.errors import BadConfig, BadInput
 from core.export import main
 from core.exporting import export
+from core.prediction.calibration import Calibration
+from core.prediction.inference import Inference, save_inference
+from core.slices.preprocess import Preprocessing
 
 SHAPES = ((1, 32, 32), (2, 16, 24), (7, 40, 8))
 ELSEWHERE = """
@@ -47,8 +51,8 @@ def folder(tmp_path: Path) -> Path:
     for _ in range(3):
         detector(torch.rand(4, 1, 32, 32))
     save_detector(tmp_path / "detector", detector, config)
-    recorded = {"tables": {"train": {"preprocessing": {"side": 32, "equalise": "volume"}}}}
-    (tmp_path / "detector" / "evaluation.json").write_text(json.dumps(recorded))
+    scale = Calibration((-2.0, 3.0), (0.1, 0.9))
+    save_inference(tmp_path / "detector", Inference(Preprocessing(side=32), scale, threshold=0.5))
     return tmp_path / "detector"
 
 
@@ -73,7 +77,9 @@ def test_plain_torch_gives_the_same_maps_elsewhere(folder: Path, tmp_path: Path)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert "logit differences" in told["output"]["words"]
-    assert told["input"]["preprocessing"] == {"side": 32, "equalise": "volume"}
+    assert told["input"]["preprocessing"] == asdict(Preprocessing(side=32))
+    assert told["output"]["threshold"] == 0.5
+    assert told["output"]["calibration"] == {"logits": [-2.0, 3.0], "values": [0.1, 0.9]}
     assert told["input"]["multiple_of"] == 4
     with np.load(elsewhere / "maps.npz") as maps:
         for name, expected in wanted.items():

@@ -11,7 +11,9 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score
 
+from core.protocols.mood import score_folder
 from tests.prediction.conftest import Store, head
 
 ROOT = Path(__file__).parents[2]
@@ -110,6 +112,18 @@ def test_the_mood_scripts_answer_on_a_read_only_system(
         values = answer.get_fdata(dtype=np.float16)
         assert np.isfinite(values).all()
         assert 0 <= values.min() < values.max() <= 1
+    truth, scores = [], []
+    (tmp_path / "label").mkdir()
+    for name in names:
+        answer = nib.load(out / name)
+        label = np.zeros(answer.shape, np.uint8)
+        label[tuple(slice(side // 3, side // 2) for side in answer.shape)] = 1
+        nib.save(nib.Nifti1Image(label, answer.affine), tmp_path / "label" / name)
+        truth.append(label.ravel())
+        scores.append(answer.get_fdata(dtype=np.float16).ravel())
+    expected = average_precision_score(np.concatenate(truth), np.concatenate(scores))
+    scored = score_folder(out, tmp_path / "label", "pixel")["pooled"]["average_precision"]
+    assert scored == pytest.approx(expected, abs=1e-12)
 
 
 def test_the_mood_scripts_are_sound_and_say_what_they_expect(tmp_path: Path) -> None:
