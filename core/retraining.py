@@ -48,9 +48,11 @@ class Best:
         return {"winner": winner} | {name: config for name, config in controls.items() if config != winner}
 
     def take_over(self, name: str, seed: int, folder: Path) -> bool:
-        """Copy the checkpoint of the winner's replicate, where it still lies: the same training need not run twice."""
-        source = self.folder / self.data.get("checkpoints", {}).get(str(seed), "-")
-        if name == "winner" and names(source) and not names(folder):
+        """Copy the checkpoint of the study's own training, where there was one and it still lies: once is enough."""
+        others: dict[str, dict[str, str]] = self.data.get("control_checkpoints", {})
+        lies = self.data.get("checkpoints", {}) if name == "winner" else others.get(name, {})
+        source = self.folder / lies.get(str(seed), "-")
+        if names(source) and not names(folder):
             shutil.copytree(fetch(source), folder, dirs_exist_ok=True)
             publish(folder)
             return True
@@ -100,7 +102,7 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
     ]
     taken = sum(best.take_over(job.name, job.seed, job.folder) for job in jobs)
     if taken:
-        say(f"{taken} trainings of the winner taken over from its replicates")
+        say(f"{taken} trainings taken over from the study's replicates")
     say(f"training {', '.join(best.configs)} under seeds {', '.join(map(str, seeds))}")
     seconds: dict[str, list[float]] = {}
     detectors: dict[str, list[nn.Module]] = {}

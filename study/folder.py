@@ -106,6 +106,11 @@ class StudyFolder:
         return self.root / "best.json"
 
     @property
+    def ablation(self) -> Path:
+        """What an ablation found."""
+        return self.root / "ablation.json"
+
+    @property
     def trials(self) -> Path:
         """One row per trial, for reports and for pandas."""
         return self.root / "trials.parquet"
@@ -125,6 +130,7 @@ class StudyFolder:
         for file in (
             self.definition_file,
             self.best,
+            self.ablation,
             self.retrained / "evaluation.json",
             self.retrained / "examples.npz",
         ):

@@ -1,6 +1,6 @@
 """Replication: the best configurations again, at full budget, under fresh seeds that no search has seen."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import optuna
@@ -16,11 +16,12 @@ _LARGE = 2**53  # Optuna wants a range; the pairs are enqueued, never drawn
 class ReplicateSource:
     """Every (trial, seed) pair once: a Source of assignments for a ledger.
 
-    search: where the trials' configurations stand. trials: those to replicate. When a search is extended these change;
-    pairs that were handed out for earlier ones are finished all the same.
+    configured: the configuration of a trial. trials: those to replicate, or the numbers of an
+    ablation's arms. When a search is extended these change; pairs that were handed out for earlier ones are finished
+    all the same.
     """
 
-    search: optuna.Study
+    configured: Callable[[int], Config]
     trials: Sequence[int]
     seeds: Sequence[int]
 
@@ -38,7 +39,12 @@ class ReplicateSource:
     def assign(self, trial: optuna.Trial) -> tuple[Config, int]:
         """Read the enqueued pair."""
         number, seed = trial.suggest_int("trial", 0, _LARGE), trial.suggest_int("seed", 0, _LARGE)
-        return from_dict(self.search.get_trials(deepcopy=False)[number].user_attrs[CONFIG]), seed
+        return self.configured(number), seed
+
+
+def configured(study: optuna.Study, number: int) -> Config:
+    """The configuration of a trial of a search."""
+    return from_dict(study.get_trials(deepcopy=False)[number].user_attrs[CONFIG])
 
 
 def leaders(study: optuna.Study, top: int) -> list[int]:

@@ -8,6 +8,7 @@ preset      the configuration to start from, by its name in core/presets.py
 """
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from itertools import combinations
@@ -97,6 +98,13 @@ class Space:
         """The configuration with these values. Raises BadConfig."""
         return override(self.base(), values, "space")
 
+    def check(self) -> None:
+        """Build the configuration at every end of every range, and at every pair of ends, before anything is spent.
+
+        Raises BadConfig.
+        """
+        _check(self)
+
     def control(self, name: str, winner: Config) -> Config:
         """A control: the winner with the control's values instead. Raises BadConfig."""
         return override(winner, self.controls[name], f"controls.{name}")
@@ -113,8 +121,8 @@ class Space:
         return values
 
 
-def load_space(name: str) -> tuple[str, Space, str]:
-    """A space by path, or by the name of one that comes with the project: (name, space, text). Raises BadConfig."""
+def read_space(name: str) -> tuple[str, str]:
+    """A space by path, or by the name of one that comes with the project: (name, text). Raises BadConfig."""
     path = Path(name)
     shipped = files("search_spaces") / f"{name.removesuffix('.toml')}.toml"
     if path.is_file():
@@ -126,13 +134,22 @@ def load_space(name: str) -> tuple[str, Space, str]:
             f.name.removesuffix(".toml") for f in files("search_spaces").iterdir() if f.name.endswith(".toml")
         )
         raise BadConfig(f"search space {name!r}: not a file and not one of {', '.join(known)}")
-    return path.stem, parse_space(text, path.name), text
+    return path.stem, text
+
+
+def load_space(name: str) -> tuple[str, Space, str]:
+    """The same with the space itself: (name, space, text). Raises BadConfig."""
+    stem, text = read_space(name)
+    return stem, parse_space(text, Path(name).name), text
 
 
 def parse_space(text: str, where: str) -> Space:
     """Read and check a space. Raises BadConfig naming the file, the dotted path, the value and what was expected."""
     try:
-        return build_space(tomllib.loads(text), where)
+        data = tomllib.loads(text)
+        if "arms" in data:
+            raise BadConfig(f"{where}: has [arms], so it is an ablation; use it with python -m study.ablation")
+        return build_space(data, where)
     except tomllib.TOMLDecodeError as error:
         raise BadConfig(f"{where}: not TOML: {error}") from None
 
@@ -148,14 +165,13 @@ def build_space(data: dict[str, Any], where: str) -> Space:
         value = "" if isinstance(problems[0]["input"], dict) else f" = {problems[0]['input']!r}"
         raise BadConfig(f"{where}: {path}{value}: {problems[0]['msg']}") from None
     try:
-        _check(space)
+        space.check()
     except BadConfig as mistake:
         raise BadConfig(f"{where}: {mistake}") from None
     return space
 
 
 def _check(space: Space) -> None:
-    """Build the configuration at every end of every range, and at every pair of ends, before anything is spent."""
     base = space.base()
     if space.study.reduction > 1 and space.study.grace > base.training.epochs:
         raise BadConfig(f"study.grace = {space.study.grace}: expected at most training.epochs = {base.training.epochs}")
@@ -196,6 +212,12 @@ def with_settings(text: str, settings: dict[str, Value], where: str) -> tuple[Sp
     """
     if not settings:
         return parse_space(text, where), text
+    data, changed = settled(text, settings)
+    return build_space(data, where), changed
+
+
+def settled(text: str, settings: Mapping[str, Value]) -> tuple[dict[str, Any], str]:
+    """The data of a TOML text with settings put over it, and the text with these as comments. Raises BadConfig."""
     data = tomllib.loads(text)
     for path, value in settings.items():
         part, _, name = path.partition(".")
@@ -204,5 +226,4 @@ def with_settings(text: str, settings: dict[str, Value], where: str) -> tuple[Sp
                 f"--set {path}={value}: expected a path under fixed or study, such as fixed.training.epochs"
             )
         data.setdefault(part, {})[name] = value
-    changed = text + "".join(f"# --set {path} = {value!r}\n" for path, value in settings.items())
-    return build_space(data, where), changed
+    return data, text + "".join(f"# --set {path} = {value!r}\n" for path, value in settings.items())

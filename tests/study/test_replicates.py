@@ -1,5 +1,6 @@
 """Which trials are replicated, and that every pair of trial and seed is handed out once."""
 
+from functools import partial
 from pathlib import Path
 
 import optuna
@@ -7,7 +8,7 @@ from optuna.trial import TrialState
 
 from core.config import Config, override, to_dict
 from study.ledger import CONFIG, Ledger
-from study.replicates import ReplicateSource, leaders
+from study.replicates import ReplicateSource, configured, leaders
 
 FULL, CUT, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
 
@@ -46,7 +47,7 @@ def test_a_study_without_scores_has_no_leaders() -> None:
 
 def test_every_pair_is_handed_out_once() -> None:
     search = _study([(FULL, 9, 0.2, 0.1), (FULL, 9, 0.4, 0.3)])
-    source = ReplicateSource(search, leaders(search, 2), [1000, 1001, 1002])
+    source = ReplicateSource(partial(configured, search), leaders(search, 2), [1000, 1001, 1002])
     study = optuna.create_study(direction="maximize")
     source.prepare(study)
     source.prepare(study)  # a restart enqueues nothing twice
@@ -58,9 +59,9 @@ def test_every_pair_is_handed_out_once() -> None:
 def test_when_a_search_is_extended_earlier_pairs_are_finished_too(tmp_path: Path) -> None:
     search = _study([(FULL, 9, 0.2, 0.1), (FULL, 9, 0.4, 0.3), (FULL, 9, 0.6, 0.5)])
     study = optuna.create_study(direction="maximize")
-    before = Ledger(study, ReplicateSource(search, [1], [1000, 1001]), 9, 0)
+    before = Ledger(study, ReplicateSource(partial(configured, search), [1], [1000, 1001]), 9, 0)
     assert next(before.assignments()).config["loss"]["alpha"] == 0.3
-    after = Ledger(study, ReplicateSource(search, [2], [1000, 1001]), 9, 0)
+    after = Ledger(study, ReplicateSource(partial(configured, search), [2], [1000, 1001]), 9, 0)
     assert after.remaining() == 4
     assert [(a.config["loss"]["alpha"], a.seed) for a in after.assignments()] == [
         (0.3, 1000), (0.3, 1001), (0.5, 1000), (0.5, 1001)

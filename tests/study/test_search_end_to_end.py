@@ -68,7 +68,7 @@ def test_other_settings_under_the_same_name_are_refused(place: Place) -> None:
 def test_the_winner_is_retrained_and_tested_once(place: Place) -> None:
     done = place.run(place.command("core.train", "--best", "tiny"))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "3 trainings of the winner taken over from its replicates" in done.stdout
+    assert "3 trainings taken over from the study's replicates" in done.stdout
     retrained = place.root / "runs" / "tiny" / "retrained"
     result = json.loads((retrained / "evaluation.json").read_text())
     assert [entry["name"] for entry in result["entries"]][:2] == ["winner", "circle"]

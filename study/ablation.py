@@ -1,0 +1,104 @@
+"""Compare arms that differ in what they name alone: each in full, under the same seeds. The same command goes on.
+
+Examples:
+    python -m study.ablation                                     Fig. 4 on the demo's brains: which shape of the mask?
+    python -m study.ablation --space alpha --train slices.arrow --test test.arrow
+    ray job submit --working-dir . -- python -m study.ablation --space shapes --train /shared/slices.arrow
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from core.config import parse_setting
+from core.console import out, run
+from core.mirror import address, place
+from study.arms import parse_ablation
+from study.cluster import Cluster
+from study.comparing import Comparison
+from study.defining import define, shared_files, tables_or_demo
+from study.folder import StudyFolder, default_runs
+from study.lock import StudyLock
+from study.options import (
+    Cache,
+    Concurrent,
+    Cpus,
+    Database,
+    Gpus,
+    Memory,
+    ProbeTable,
+    Runs,
+    Settings,
+    StudyName,
+    TestTable,
+    TrainTable,
+)
+from study.phases import Phases
+from study.space import read_space
+
+
+def main(
+    space: Annotated[str, typer.Option(help="TOML file with [arms], or the name of a shipped one.")] = "shapes",
+    train: TrainTable = None,
+    probe: ProbeTable = None,
+    test: TestTable = None,
+    study: StudyName = None,
+    runs: Runs = None,
+    settings: Settings = None,
+    database: Database = None,
+    cpus: Cpus = 1,
+    gpus: Gpus = None,
+    memory: Memory = None,
+    concurrent: Concurrent = None,
+    cache: Cache = None,
+) -> None:
+    """Train every arm under every seed and say which are apart. Ctrl-C stops cleanly; the same command goes on."""
+    runs = place(runs or default_runs())
+    name, text = read_space(space)
+    ablation, text = parse_ablation(text, dict(parse_setting(item) for item in settings or []), Path(space).name)
+    train, test = tables_or_demo(train, probe, test, runs)
+    folder = StudyFolder(runs / (study or name)).fetch()
+    definition = define(folder, name, text, ablation.trained(), ablation.study.seed, train, probe, test, database)
+    allowed = int(memory * 2**30) if memory else None
+    with (
+        Cluster(cpus, gpus, concurrent, cache, shared_files(folder, definition), allowed) as cluster,
+        StudyLock(folder.root, cluster.interrupted),
+    ):
+        new = folder.define(definition)
+        out.print(f"ablation {folder.name} in {address(folder.root)}: {'begins' if new else 'goes on'}", markup=False)
+        found = Comparison(Phases(folder, folder.definition(), cluster), ablation).run()
+    if found is None:
+        out.print("stopped; the same command goes on from here", markup=False)
+        raise typer.Exit(130)
+    _tell(found)
+    wrote = f"wrote {address(folder.ablation)}, best.json and {folder.trials.name}"
+    out.print(f"{wrote}; next: python -m core.train --best {address(folder.root)}", markup=False)
+
+
+def _tell(found: dict[str, Any]) -> None:
+    table = Table("arm", "objective, mean [95 %]", "seeds", "parameters", "core-s a training", "slices/s", box=None)
+    for name, arm in found["arms"].items():
+        interval, cost = arm["interval"], arm["cost"]
+        table.add_row(
+            name,
+            f"{interval['estimate']:.4f} [{interval['low']:.4f}, {interval['high']:.4f}]",
+            str(len(arm["values"])),
+            f"{cost['parameters']:,}",
+            f"{cost['core_seconds']:.0f}",
+            f"{cost['slices_per_second']:.0f}",
+        )
+    out.print(table)
+    for pair in found["pairs"]:
+        gap = pair["difference"]
+        out.print(
+            f"{pair['first']} - {pair['second']}: {gap['estimate']:+.4f} [{gap['low']:+.4f}, {gap['high']:+.4f}], "
+            f"p {pair['p']:.3g}, after Holm {pair['corrected']:.3g}{', apart' if pair['apart'] else ''}",
+            markup=False,
+        )
+    out.print(found["verdict"], markup=False)
+
+
+if __name__ == "__main__":
+    run(main)

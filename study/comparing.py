@@ -1,0 +1,157 @@
+"""An ablation from its arms to a verdict: each arm's own search, every arm under every seed, then the comparison."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import optuna
+
+from core.config import Config, differences, to_dict
+from core.durable import write_json
+from core.errors import BadStudy
+from study.arms import Ablation
+from study.ledger import Ledger, SearchSource, open_study
+from study.phases import Phases, resumable
+from study.records import TrialRecord
+from study.replicates import ReplicateSource, configured, leaders
+from study.running import BEST_FORMAT, REPLICATES, checkpoints, objective_told
+from study.selection import Candidate, Verdict, candidates, decide, plain
+from study.statistics import compare, detectable, verdict
+from study.trials import write_trials
+
+FORMAT = 1
+
+
+@dataclass
+class Comparison:
+    """One call of an ablation."""
+
+    phases: Phases
+    ablation: Ablation
+
+    def run(self) -> dict[str, Any] | None:
+        """Carry out what remains and write ablation.json, best.json and trials.parquet. None when it was interrupted.
+
+        best.json names the best arm as the winner and the others as its controls, so that `core.train --best` tests
+        all of them. Raises BadStorage when the study's folder cannot be written to, BadStudy when an arm failed.
+        """
+        with resumable():
+            return self._run()
+
+    def _run(self) -> dict[str, Any] | None:
+        self.phases.audit()
+        events, ablation = self.phases.events, self.ablation
+        storage = events.storage()
+        chosen = {}
+        for name, arm in ablation.arms.items():
+            config = self._searched(name, storage) if arm.space else ablation.config(name)
+            if config is None:
+                return None
+            chosen[name] = config
+
+        names = list(chosen)
+        study = open_study(storage, events.named(REPLICATES))
+        source = ReplicateSource(lambda number: chosen[names[number]], range(len(names)), ablation.seeds)
+        ledger = Ledger(study, source, ablation.epochs, ablation.study.seed)
+        finished = self.phases.carry_out(REPLICATES, ledger, chosen[names[0]])
+        write_trials(study, self.phases.folder.trials)
+        if not finished:
+            return None
+        ranked = candidates(study, ablation.seeds, ablation.epochs)
+        if missing := sorted(set(range(len(names))) - {one.trial for one in ranked}):
+            raise BadStudy(
+                f"{self.phases.folder.root}: {', '.join(names[number] for number in missing)} did not finish under "
+                f"every seed; trials.parquet says why"
+            )
+        by_name = {names[one.trial]: one for one in ranked}
+        found = self._found(chosen, by_name, study)
+        write_json(self.phases.folder.ablation, found)
+        write_json(self.phases.folder.best, self._best(chosen, by_name, decide(ranked), found["verdict"]))
+        return found
+
+    def _searched(self, name: str, storage: optuna.storages.BaseStorage) -> Config | None:
+        """The best configuration of an arm's own search, at full budget; None when it was interrupted."""
+        phase = f"search-{name}"
+        space = self.ablation.space(name)
+        study = open_study(storage, self.phases.events.named(phase))
+        source = SearchSource(space, space.study.trials)
+        ledger = Ledger(study, source, self.ablation.epochs, space.study.seed)
+        if not self.phases.carry_out(phase, ledger, space.base()):
+            return None
+        best = leaders(study, 1)
+        if not best:
+            raise BadStudy(f"{self.phases.folder.root}: no trial of {name}'s search was scored")
+        return configured(study, best[0])
+
+    def _found(
+        self, chosen: Mapping[str, Config], ranked: Mapping[str, Candidate], study: optuna.Study
+    ) -> dict[str, Any]:
+        values = {name: one.values for name, one in ranked.items()}
+        pairs = compare(values)
+        trained = [TrialRecord.of(trial) for trial in study.get_trials(deepcopy=False)]
+        slices = len(self.phases.definition.probe.open())
+        return {
+            "format": FORMAT,
+            "study": self.phases.folder.name,
+            "objective": objective_told(self.phases.definition),
+            "seeds": self.ablation.seeds,
+            "epochs": self.ablation.epochs,
+            "searched_trials": self.ablation.study.trials if any(a.space for a in self.ablation.arms.values()) else 0,
+            "verdict": verdict(values, pairs),
+            "detectable": detectable(values),
+            "arms": {
+                name: {
+                    "differences": differences(chosen[name]),
+                    "values": list(one.values),
+                    "interval": asdict(one.interval),
+                    "cost": _cost(chosen[name], [trained[number] for number in one.runs], slices),
+                }
+                for name, one in ranked.items()
+            },
+            "pairs": [asdict(pair) | {"apart": pair.apart} for pair in pairs],
+        }
+
+    def _best(
+        self, chosen: Mapping[str, Config], ranked: Mapping[str, Candidate], best: Verdict, sentence: str
+    ) -> dict[str, Any]:
+        configs = {name: replace(config, score=best.score) for name, config in chosen.items()}
+        winner, *others = ranked
+        return {
+            "format": BEST_FORMAT,
+            "study": self.phases.folder.name,
+            "objective": objective_told(self.phases.definition),
+            "verdict": plain(best) | {"sentence": sentence, "arm": winner},
+            "config": to_dict(configs[winner]),
+            "differences": differences(configs[winner]),
+            "controls": {name: to_dict(configs[name]) for name in others},
+            "seeds": self.ablation.seeds,
+            "checkpoints": checkpoints(ranked[winner], self.ablation.seeds),
+            "control_checkpoints": {name: checkpoints(ranked[name], self.ablation.seeds) for name in others},
+            "replicates": [
+                {
+                    "trial": one.trial,
+                    "arm": name,
+                    "values": list(one.values),
+                    "interval": asdict(one.interval),
+                    "figures": list(one.figures),
+                    "config": to_dict(configs[name]),
+                }
+                for name, one in ranked.items()
+            ],
+            **self.phases.described(),
+        }
+
+
+def _cost(config: Config, runs: list[TrialRecord], slices: int) -> dict[str, float | int]:
+    """parameters of the detector; core_seconds and gpu_seconds of a training with its scoring; slices_per_second at
+    inference on the probe, as the mean over all epochs.
+    """
+    detector = config.detector.build(config.loss)
+    scoring = [f["evaluation_seconds"] for run in runs for f in run.figures.values() if "evaluation_seconds" in f]
+    return {
+        "parameters": sum(parameter.numel() for parameter in detector.parameters()),
+        "core_seconds": float(np.mean([run.seconds * (run.cpus or 1) for run in runs])),
+        "gpu_seconds": float(np.mean([run.seconds * (run.gpus or 0) for run in runs])),
+        "slices_per_second": slices / float(np.mean(scoring)) if scoring else 0.0,
+    }

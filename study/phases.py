@@ -1,0 +1,82 @@
+"""What every kind of study does alike: check that subjects do not meet, and carry out a ledger on the cluster."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from core.config import Config, to_dict
+from core.console import out
+from core.errors import BadStorage, BadStudy
+from core.slices.split import require_disjoint
+from study.cluster import Cluster
+from study.events import Events, refusing
+from study.execution import execute
+from study.folder import Definition, StudyFolder, subjects_by_role
+from study.ledger import Ledger
+from study.progress import Progress
+
+
+@dataclass(frozen=True)
+class Phases:
+    """One call of a study: its folder, what it is, and the cluster that carries it out."""
+
+    folder: StudyFolder
+    definition: Definition
+    cluster: Cluster
+
+    @property
+    def events(self) -> Events:
+        """Where trainings are recorded."""
+        return Events(self.folder, self.definition)
+
+    def carry_out(self, phase: str, ledger: Ledger, base: Config) -> bool:
+        """Run what remains of a phase, and say what was found; False when it was interrupted."""
+        out.print(f"{phase}: {ledger.summary()}", markup=False)
+        if ledger.remaining() > 0:
+            done = ledger.total - ledger.remaining()
+            execute(
+                ledger,
+                train=self.definition.train,
+                probe=self.definition.probe,
+                families=self.definition.judged_by(),
+                folder=self.folder.root / phase,
+                attempts=self.folder.root / "attempts",
+                slots=self.cluster.slots,
+                progress=Progress(phase, ledger.total, done, ledger.epochs, to_dict(base)),
+                interrupted=self.cluster.interrupted,
+            )
+        return not self.cluster.interrupted.is_set()
+
+    def audit(self) -> None:
+        """Splits are by subject and never meet; the tables are those that the study began with. Raises BadStudy."""
+        roles = self.roles()
+        require_disjoint(**roles)
+        if not roles["train"]:
+            raise BadStudy("every training subject is in the probe; hold fewer out")
+
+    def roles(self) -> dict[str, tuple[str, ...]]:
+        """Subjects by role. The test table is opened for its subjects' names alone."""
+        tables = {"train": self.definition.train, "probe": self.definition.probe, "test": self.definition.test}
+        return subjects_by_role({role: table.open() for role, table in tables.items() if table})
+
+    def described(self) -> dict[str, Any]:
+        """Tables and subjects, for what a study writes at its end."""
+        tables = {
+            "train": asdict(self.definition.train),
+            "probe": asdict(self.definition.probe),
+            "test": asdict(self.definition.test) if self.definition.test else None,
+        }
+        return {"tables": tables, "subjects": {role: list(names) for role, names in self.roles().items()}}
+
+
+@contextmanager
+def resumable() -> Iterator[None]:
+    """Around a whole call: storage that refuses a write becomes a sentence which says that nothing is lost."""
+    try:
+        with refusing():
+            yield
+    except BadStorage as storage:
+        raise BadStorage(
+            f"{storage}; finished trials are kept, and the same command goes on when this is mended"
+        ) from None
