@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -95,7 +96,8 @@ class TrialRecord:
 class StudyRecord:
     """Everything that a report needs; what is not there yet is None or empty.
 
-    space: None when today's program cannot read the recorded text. best, evaluation: the JSON files as they are.
+    space: None when today's program cannot read the recorded text. best, evaluation, ablation: the JSON
+    files as they are.
     """
 
     folder: StudyFolder
@@ -106,6 +108,12 @@ class StudyRecord:
     replicates: tuple[TrialRecord, ...]
     best: dict[str, Any] | None
     evaluation: dict[str, Any] | None
+    ablation: dict[str, Any] | None = None
+
+    @property
+    def compares_arms(self) -> bool:
+        """Whether it is an ablation rather than a search."""
+        return "arms" in tomllib.loads(space_text(self.definition))
 
     @property
     def objective(self) -> str:
@@ -145,7 +153,7 @@ def read_study(folder: StudyFolder) -> StudyRecord:
     definition = folder.definition()
     space = _space(definition)
     trials, replicates = (_recorded(folder, definition, phase) for phase in ("search", "replicates"))
-    epochs = space.base().training.epochs if space else max((trial.epochs for trial in trials), default=0)
+    epochs = space.base().training.epochs if space else max((t.epochs for t in (*trials, *replicates)), default=0)
     return StudyRecord(
         folder,
         definition,
@@ -155,6 +163,7 @@ def read_study(folder: StudyFolder) -> StudyRecord:
         replicates,
         _json(folder.best),
         _json(folder.retrained / "evaluation.json"),
+        _json(folder.ablation),
     )
 
 

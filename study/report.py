@@ -28,8 +28,9 @@ def main(
     """Write the report of a study, finished or not."""
     folder = find_study(study)
     record = read_study(folder)
+    trainings = len(record.trials) + len(record.replicates)
     chosen = "" if study else ", the newest"
-    out.print(f"study {folder.name} in {address(folder.root)}{chosen}: {len(record.trials)} trials", markup=False)
+    out.print(f"study {folder.name} in {address(folder.root)}{chosen}: {trainings} trainings", markup=False)
     path = target or folder.report
     content = page(record)
     with replacing(path) as temporary:

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from study.page.html import Child, Html, Section, block, code, details, facts, j
 from study.page.replicated import families_held_out
 from study.page.words import count, series
 from study.records import StudyRecord, settings_of, space_text
-from study.space import load_space
+from study.space import read_space
 
 _ROLES = {"train": "training", "probe": "the probe: every choice", "test": "the test, once, after the choice"}
 
@@ -25,6 +26,8 @@ def chosen_section(record: StudyRecord) -> Section:
 
 
 def _procedure(record: StudyRecord) -> Html:
+    if record.compares_arms:
+        return _comparison(record)
     if record.space is None:
         return paragraphs("The recorded search space cannot be read by this version, so its plan is not told here.")
     plan = record.space.study
@@ -67,6 +70,25 @@ def _procedure(record: StudyRecord) -> Html:
             )
         ),
     )
+
+
+def _comparison(record: StudyRecord) -> Html:
+    """Of an ablation."""
+    arms = tomllib.loads(space_text(record.definition))["arms"]
+    held = families_held_out(record)
+    steps = [
+        f"{count(len(arms), 'arm')}, {series(list(arms))}, differ in what they name alone. Each is trained in full "
+        "under the same fresh seeds; no training is stopped early.",
+        f"Every training is scored by {record.objective_text}. The probe is made of healthy subjects that no arm "
+        f"trains on, with pseudo-outliers that no setting can move. Its families that count are {series(held)}: no arm "
+        "may train on anything like them.",
+        "Differences are paired seed by seed and corrected by Holm for the number of pairs.",
+        "Only then is the test table opened, once, for all arms.",
+    ]
+    searching = [name for name, arm in arms.items() if "space" in arm]
+    if searching:
+        steps.insert(1, f"Before that, {series(searching)} search their own settings, with the same number of trials.")
+    return tag("ol", *(tag("li", words) for words in steps))
 
 
 def audit(record: StudyRecord) -> Html:
@@ -137,7 +159,8 @@ def search_command(record: StudyRecord) -> str:
     """The command that begins, or goes on with, a study like this one."""
     definition: Definition = record.definition
     space = definition.space_name if _is_shipped(definition) else f"{definition.space_name}.toml"
-    parts = ["python -m study.search", "--space", space, "--study", record.folder.name]
+    program = "study.ablation" if record.compares_arms else "study.search"
+    parts = [f"python -m {program}", "--space", space, "--study", record.folder.name]
     parts += ["--train", definition.train.path]
     if Path(definition.probe.path).resolve() != (record.folder.root / "probe.arrow").resolve():
         parts += ["--probe", definition.probe.path]
@@ -152,7 +175,7 @@ def search_command(record: StudyRecord) -> str:
 def _is_shipped(definition: Definition) -> bool:
     """Whether the space that comes with this version under the study's name is the one that it used."""
     try:
-        return load_space(definition.space_name)[2].strip() == space_text(definition).strip()
+        return read_space(definition.space_name)[1].strip() == space_text(definition).strip()
     except BadConfig:
         return False
 
@@ -179,7 +202,7 @@ def _provenance(record: StudyRecord) -> Html:
 
 def provenance_of_search(record: StudyRecord) -> dict[str, Any] | None:
     """Versions and device, from the newest checkpoint of any trial."""
-    for state in sorted((record.folder.root / "search").glob("*/epoch-*/state.json")):
+    for state in _checkpoints(record.folder.root):
         try:
             found = json.loads(state.read_text(encoding="utf-8")).get("provenance")
         except (OSError, ValueError):
@@ -187,3 +210,7 @@ def provenance_of_search(record: StudyRecord) -> dict[str, Any] | None:
         if isinstance(found, dict):
             return found
     return None
+
+
+def _checkpoints(root: Path) -> list[Path]:
+    return sorted(root.glob("search/*/epoch-*/state.json")) or sorted(root.glob("replicates/*/epoch-*/state.json"))

@@ -5,6 +5,7 @@ from importlib.resources import files
 
 from plotly.offline import get_plotlyjs
 
+from study.page.ablation import ablation_section, headline_of
 from study.page.chosen import chosen_section
 from study.page.html import Html, Section, tag
 from study.page.replicated import replicated_section
@@ -26,18 +27,21 @@ SECTIONS = (
     chosen_section,
     troubles_section,
 )
+OF_ABLATIONS = (ablation_section, tested_section, shown_section, chosen_section, troubles_section)
 
 
 def page(record: StudyRecord, written: datetime | None = None) -> str:
     """The report as HTML. plotly.js is in it once; nothing is loaded from anywhere."""
-    sections = [section(record) for section in SECTIONS]
+    compares = record.compares_arms
+    state, _ = headline_of(record.ablation) if compares else headline(record)
+    sections = [section(record) for section in (OF_ABLATIONS if compares else SECTIONS)]
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
         tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
-        tag("title", f"{record.folder.name}: {headline(record)[0].lower()}"),
+        tag("title", f"{record.folder.name}: {state.lower()}"),
         tag("style", _resource("page.css")),
     )
     body = tag(
@@ -58,8 +62,9 @@ def _contents(record: StudyRecord, sections: list[Section]) -> Html:
 
 def _title(record: StudyRecord, written: datetime | None) -> Html:
     at = (written or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M UTC")
-    tried = sum(trial.state.is_finished() for trial in record.trials)
-    about = f"Search over {record.definition.space_name}, {tried} trials ended. Written {at} from {record.folder.root}."
+    ended = sum(trial.state.is_finished() for trial in (*record.trials, *record.replicates))
+    what = "Ablation" if record.compares_arms else "Search over"
+    about = f"{what} {record.definition.space_name}, {ended} trainings ended. Written {at} from {record.folder.root}."
     noscript = tag("noscript", tag("p", "The figures need JavaScript; tables, pictures and words do not."))
     return tag("header", tag("h1", f"Study {record.folder.name}"), tag("p", about, class_="about"), noscript)
 

@@ -76,7 +76,7 @@ def _unfinished(record: StudyRecord) -> list[str]:
 def _thin(record: StudyRecord) -> list[str]:
     found = []
     if record.best is not None:
-        if len(record.best["replicates"]) < 2:
+        if len(record.best["replicates"]) < 2 and not record.compares_arms:
             found.append("Only one configuration was replicated: there is no runner-up, so no lead can be measured.")
         if len(record.best["seeds"]) < 5:
             seeds = len(record.best["seeds"])
@@ -113,6 +113,6 @@ def _stale(record: StudyRecord) -> list[str]:
             found.append("The test results are older than the verdict: run python -m core.train --best again.")
         if record.evaluation.get("study") != record.best.get("study"):
             found.append(f"The test results belong to a study named {record.evaluation.get('study')}.")
-    if record.space is None:
+    if record.space is None and not record.compares_arms:
         found.append("The recorded search space cannot be read by this version of the program.")
     return found

@@ -136,7 +136,8 @@ def test_a_study_goes_on_where_nothing_of_it_is_at_hand(
     after = finished_trials(journal)
     assert before.items() <= after.items()
     assert len(after) == 3 + 3
-    assert not list(tmp_path.rglob("epoch-*"))
+    # Machine 1 was killed, perhaps between writing a checkpoint and uploading it: what it had then stays on its disk.
+    assert not list((tmp_path / "machine-2").rglob("epoch-*"))
 
     place_1.environment["XDG_CACHE_HOME"] = str(tmp_path / "machine-3")
     mine = f"{bucket}/runs/tiny"

@@ -1,11 +1,17 @@
 """A tiny ablation for real, on Ray: killed, resumed, compared, and tested by core.train --best."""
 
 import json
+from html import escape
 
 import numpy as np
 import pytest
 
 from core.slices.table import SliceTable
+from study.figures.arms import arms_info, draw_arms, draw_gaps
+from study.folder import StudyFolder
+from study.page.document import page
+from study.page.html import plot
+from study.records import read_study
 from tests.programs import Place, finished_trials, kill, wait_for
 
 ARMS = """
@@ -73,3 +79,29 @@ def test_every_arm_is_tested_once_without_training_again(place: Place) -> None:
     again = place.run([word if word != "study.search" else "study.ablation" for word in place.search()])
     assert again.returncode == 0, again.stderr
     assert "replicates: kept 6, resumed 0, failed before 0, to ask 0" in again.stdout
+
+
+def test_its_report_says_which_arm_and_how_sure(place: Place) -> None:
+    folder = StudyFolder(place.root / "runs" / "tiny")
+    text = page(read_study(folder))
+    found = json.loads(folder.ablation.read_text())
+    for words in (
+        "Ablation tiny", found["verdict"], "Paired differences", "not told apart" if found["detectable"] else "apart",
+        "tuned search their own settings, with the same number of trials", "python -m study.ablation",
+        "Does it find lesions", "No subject is in two roles",
+    ):  # fmt: skip
+        assert escape(words) in text, words
+    assert "cannot be read by this version" not in text
+    folder.ablation.rename(folder.root / "aside")
+    assert "Not decided yet: 6 trainings of 6 begun ended." in page(read_study(folder))
+    (folder.root / "aside").rename(folder.ablation)
+
+
+def test_hostile_names_stay_text() -> None:
+    interval = {"estimate": 0.3, "low": 0.2, "high": 0.4}
+    cost = {"parameters": 1, "core_seconds": 1.0, "gpu_seconds": 0.0, "slices_per_second": 1.0}
+    arms = {name: {"values": [0.3, 0.3, 0.3], "interval": interval, "cost": cost} for name in ("<script>", "b")}
+    pair = {"first": "<script>", "second": "b", "difference": interval, "apart": False}
+    info = arms_info({"arms": arms, "pairs": [pair], "seeds": [1, 2, 3]})
+    drawn = plot(draw_arms(info, "objective"), alt="a") + plot(draw_gaps(info, "objective"), alt="b")
+    assert "<script>" not in drawn.replace('<script type="application/json">', "")

@@ -269,7 +269,7 @@ def test_the_program_reports_the_newest_study(
     main()
     main(study="small", target=Path("elsewhere.html"))
     said = capsys.readouterr().out
-    assert "small in runs/small, the newest: 2 trials" in said
+    assert "small in runs/small, the newest: 2 trainings" in said
     assert "wrote runs/small/report.html" in said
     for written in ("runs/small/report.html", "elsewhere.html"):
         assert Path(written).read_text(encoding="utf-8").startswith("<!doctype html>")
