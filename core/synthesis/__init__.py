@@ -13,6 +13,7 @@ from core.synthesis.masks import (
     Rectangle,
     Scar,
     Square,
+    Whole,
 )
 from core.synthesis.pseudo_outlier import Drawn, PseudoOutlier, Synthesis
 from core.synthesis.transforms import Blur, Coarse, Erase, Gamma, Mix, Noise, Place, Scale, Shift, Warp
@@ -44,4 +45,5 @@ __all__ = [
     "Square",
     "Synthesis",
     "Warp",
+    "Whole",
 ]

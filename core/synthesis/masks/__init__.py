@@ -11,8 +11,9 @@ from core.synthesis.masks.freeform import FreeForm
 from core.synthesis.masks.lengths import UNITS
 from core.synthesis.masks.polygon import Polygon
 from core.synthesis.masks.square import Square
+from core.synthesis.masks.whole import Whole
 
-Mask = Brush | FreeForm | Circle | Ellipse | Square | Rectangle | Scar | Parallelogram | Polygon | Blob
+Mask = Brush | FreeForm | Circle | Ellipse | Square | Rectangle | Scar | Parallelogram | Polygon | Blob | Whole
 
 __all__ = [
     "UNITS",
@@ -27,4 +28,5 @@ __all__ = [
     "Rectangle",
     "Scar",
     "Square",
+    "Whole",
 ]
