@@ -88,7 +88,9 @@ class Space:
         base = self.base()
         ends = {name: parameter.ends() for name, parameter in self.space.items()}
         kinds = ends.get("detector.kind", (base.detector.kind,))
-        if not any(override(base, {"detector.kind": kind}, "space").detector.uses_outliers for kind in kinds):
+        used = any(override(base, {"detector.kind": kind}, "space").detector.uses_outliers for kind in kinds)
+        # A VAE uses them as soon as some trial gives its context a weight.
+        if not used and not any(ends.get("detector.context_weight", ())):
             return ()
         members = base.synthesis.mix.members
         weights = {name: ends.get(f"synthesis.mix.{name}.weight", (member.weight,)) for name, member in members.items()}

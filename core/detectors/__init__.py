@@ -3,11 +3,24 @@
 A new one is one file and one name in `Method`; the contract in tests/detectors holds it from then on.
 """
 
+from core.detectors.context_encoder import ContextEncoder
 from core.detectors.denoiser import Denoiser
-from core.detectors.protocol import Batch, Detector, Settling
+from core.detectors.protocol import Batch, Detector, Reconstructing, Settling
 from core.detectors.segmenter import Segmenter
 from core.detectors.unet import UNet
+from core.detectors.vae import VAE
 
-Method = Segmenter | Denoiser
+Method = Segmenter | Denoiser | ContextEncoder | VAE
 
-__all__ = ["Batch", "Denoiser", "Detector", "Method", "Segmenter", "Settling", "UNet"]
+__all__ = [
+    "VAE",
+    "Batch",
+    "ContextEncoder",
+    "Denoiser",
+    "Detector",
+    "Method",
+    "Reconstructing",
+    "Segmenter",
+    "Settling",
+    "UNet",
+]

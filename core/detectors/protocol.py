@@ -1,4 +1,4 @@
-"""The two verbs of a detector, and a third for those that measure before they score."""
+"""The two verbs of a detector, and more for those that measure before they score or that reconstruct."""
 
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -49,4 +49,13 @@ class Settling(Protocol):
 
     def settle(self, clean: Iterable[Tensor]) -> None:
         """Given the slices (B, 1, H, W) of the epoch's last batches."""
+        ...
+
+
+@runtime_checkable
+class Reconstructing(Protocol):
+    """A detector that says what a slice would look like if it were healthy."""
+
+    def reconstruction(self, image: Tensor) -> Tensor:
+        """Slices (B, 1, H, W) to slices of the same shape, float32, about [0, 1]."""
         ...

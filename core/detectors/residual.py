@@ -12,3 +12,8 @@ def as_logits(distance: Tensor) -> Tensor:
     Below 1e-4, less than a grey level's fortieth, they count as none.
     """
     return torch.logit(distance.float().clamp(SMALLEST, 1 - SMALLEST))
+
+
+def residual_map(image: Tensor, reconstruction: Tensor) -> Tensor:
+    """How far slices (B, 1, H, W) lie from their reconstructions, on tissue (image > 0), as logits (B, H, W)."""
+    return as_logits(torch.where(image > 0, (image - reconstruction).abs(), 0)[:, 0])

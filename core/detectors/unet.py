@@ -8,7 +8,8 @@ from torch import Tensor, nn
 Norm = Literal["batch", "instance", "group", "none"]
 
 
-def _normalise(norm: Norm, channels: int) -> nn.Module:
+def normalise(norm: Norm, channels: int) -> nn.Module:
+    """A layer that normalises so many channels."""
     match norm:
         case "batch":
             return nn.BatchNorm2d(channels)
@@ -24,10 +25,10 @@ def _convolutions(inputs: int, outputs: int, norm: Norm) -> nn.Sequential:
     """Two 3x3 convolutions, each normalised and rectified."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, padding=1),
-        _normalise(norm, outputs),
+        normalise(norm, outputs),
         nn.ReLU(inplace=True),
         nn.Conv2d(outputs, outputs, 3, padding=1),
-        _normalise(norm, outputs),
+        normalise(norm, outputs),
         nn.ReLU(inplace=True),
     )
 

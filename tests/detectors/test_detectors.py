@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from core.detectors import Batch, Denoiser, Method, Segmenter
+from core.detectors import VAE, Batch, ContextEncoder, Denoiser, Method, Segmenter
 from core.detectors.unet import Norm
 from core.losses import Combo
 
@@ -12,6 +12,10 @@ NORMS: tuple[Norm, ...] = ("batch", "instance", "group", "none")
 METHODS: list[Method] = [
     *(Segmenter(base=2, depth=depth, norm=norm) for depth in (1, 3) for norm in NORMS),
     Denoiser(base=2, depth=2),
+    *(ContextEncoder(base=2, depth=depth, latent=3, norm=norm) for depth in (1, 3) for norm in ("batch", "group")),
+    VAE(base=2, depth=1, latent=2, norm="batch", distance="l2"),
+    VAE(base=2, depth=3, latent=2, scored_by="kl-gradient"),
+    VAE(base=2, depth=2, latent=2, context_weight=0.5, norm="group", scored_by="combined"),
 ]
 
 

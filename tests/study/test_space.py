@@ -94,3 +94,11 @@ trials = 1
 "synthesis.mix.blur.weight" = { low = 0.0, high = 1.0 }
 """
     assert parse_space(text, "s.toml").trained() == ("shift", "scale", "coarse", "blur")
+
+
+def test_a_vae_trains_on_pseudo_outliers_only_with_a_context() -> None:
+    text = 'preset = "{}"\n[study]\ntrials = 1\n[space]\n'
+    assert parse_space(text.format("vae"), "s.toml").trained() == ()
+    assert parse_space(text.format("ce-vae"), "s.toml").trained() == ("erase",)
+    searched = text.format("vae") + '"detector.context_weight" = { low = 0.0, high = 0.5 }\n'
+    assert parse_space(searched, "s.toml").trained() == ("noise", "shift", "scale")
