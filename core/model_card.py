@@ -15,7 +15,7 @@ import numpy as np
 
 from core.config import Config, flatten, to_dict
 from core.durable import replacing
-from core.results import PAPER_SCORE
+from core.results import PAPER_SCORE, entry_label, postprocessing_words
 
 NAME = "MODEL_CARD.md"
 _LICENCE = """\
@@ -156,6 +156,8 @@ def _results(evaluation: dict[str, Any]) -> str:
     scores = dict.fromkeys((PAPER_SCORE, str(first["config"]["score"])))
     columns = {"pixel": "pixel", "within tissue": "tissue"} | {f"sample, {name}": f"sample.{name}" for name in scores}
     parts = [intro]
+    if steps := postprocessing_words(evaluation["entries"]):
+        parts.append(f"{text(steps)} The weights in this folder give the raw map, that of the row `winner`.")
     for title, figure in (("AUROC", "auroc"), ("average precision", "average_precision")):
         rows = [
             (_entry_name(entry), *(_interval(entry["intervals"].get(f"{key}.{figure}")) for key in columns.values()))
@@ -182,7 +184,7 @@ def _results(evaluation: dict[str, Any]) -> str:
 
 
 def _entry_name(entry: dict[str, Any]) -> str:
-    return text(entry["name"]) if entry["kind"] == "detector" else f"floor: {text(entry['name'])}"
+    return text(entry_label(entry))
 
 
 def _interval(found: dict[str, Any] | None) -> str:

@@ -1,4 +1,4 @@
-"""Entries of evaluation.json: one per detector over its seeds, one per baseline, each with intervals."""
+"""Entries of evaluation.json, each with intervals: detectors over their seeds, the winner post-processed, baselines."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -11,8 +11,10 @@ from core.config import ScoreName
 from core.evaluation import Evaluation
 from core.intervals import Interval
 from core.metrics import pooled
+from core.postprocessing import Choice, Postprocessing
 
 PAPER_SCORE: ScoreName = "mean"
+POSTPROCESSED = "winner, post-processed"
 QUANTITIES: tuple[Quantity, ...] = ("auroc", "average_precision")
 
 
@@ -41,6 +43,47 @@ def detector_entry(
         "curves": _curves(on_test[0]),
         "prevalence": on_test[0].pixel().prevalence,
     }
+
+
+def postprocessed_entry(
+    winner: dict[str, Any],
+    chosen: Sequence[tuple[Postprocessing, Choice]],
+    on_test: Sequence[Evaluation],
+    on_probe: Sequence[Evaluation],
+) -> dict[str, Any]:
+    """The winner with its maps post-processed: an entry of its own beside the raw one, which it never replaces.
+
+    winner: its `detector_entry`. chosen: what was chosen on the probe, one per seed.
+    """
+    steps = [
+        {"seed": seed, "settings": asdict(settings), "on_probe": choice._asdict()}
+        for seed, (settings, choice) in zip(winner["seeds"], chosen, strict=True)
+    ]
+    entry = detector_entry(POSTPROCESSED, winner["config"], winner["seeds"], on_test, on_probe)
+    return entry | {"kind": "postprocessed", "postprocessing": {"chosen_on": "probe", "by_seed": steps}}
+
+
+def postprocessing_words(entries: Sequence[Mapping[str, Any]]) -> str:
+    """What the post-processing of evaluation.json's entries does and where it was chosen; '' without any."""
+    found = next((entry["postprocessing"] for entry in entries if entry["kind"] == "postprocessed"), None)
+    if found is None:
+        return ""
+    nothing = asdict(Postprocessing())
+    told = []
+    for one in found["by_seed"]:
+        steps = ", ".join(
+            name if value is True else f"{name} {value:.3g}"
+            for name, value in one["settings"].items()
+            if value != nothing.get(name)
+        )
+        raw, chosen = one["on_probe"]["raw"], one["on_probe"]["chosen"]
+        told.append(f"seed {one['seed']}: {steps or 'nothing'} (pixel AP {raw:.3f} to {chosen:.3f})")
+    return f"Post-processing was chosen on the {found['chosen_on']} for each seed. {'; '.join(told)}."
+
+
+def entry_label(entry: Mapping[str, Any]) -> str:
+    """The name of an entry as readers see it."""
+    return f"floor: {entry['name']}" if entry["kind"] == "floor" else str(entry["name"])
 
 
 def floor_entry(name: str, on_test: Evaluation, score: ScoreName) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import Any
 from rich.box import SIMPLE
 from rich.table import Table
 
+from core.results import entry_label, postprocessing_words
+
 
 def results_table(result: dict[str, Any], from_score: str) -> Table:
     """evaluation.json as a table: mean over seeds and interval over subjects and seeds, detectors above the floor."""
@@ -26,9 +28,9 @@ def results_table(result: dict[str, Any], from_score: str) -> Table:
     for title in columns:
         table.add_column(title, justify="right")
     entries: Sequence[dict[str, Any]] = result["entries"]
+    table.caption = postprocessing_words(entries) or None
     for entry in entries:
-        name = entry["name"] if entry["kind"] == "detector" else f"floor: {entry['name']}"
-        table.add_row(name, *(_cell(entry["intervals"].get(quantity)) for quantity in columns.values()))
+        table.add_row(entry_label(entry), *(_cell(entry["intervals"].get(quantity)) for quantity in columns.values()))
     return table
 
 

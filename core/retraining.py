@@ -6,24 +6,33 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from torch import nn
 
 from core.checkpoint import save_detector
 from core.config import Config, from_dict, to_dict
 from core.durable import write_json
 from core.errors import BadStudy
-from core.evaluation import evaluate, objective, scorer_of
+from core.evaluation import Scorer, evaluate, objective, scorer_of
 from core.examples import write_examples
 from core.floor import floor_scorers
 from core.jobs import Job, trained
 from core.mirror import fetch, names, place, publish
+from core.postprocessing import Choice, Postprocessing, choose, postprocessed, restorer_of
 from core.prediction.inference import Inference, save_inference
 from core.probes import held_out_families
 from core.provenance import provenance
-from core.results import detector_entry, differences, floor_entry, verdict_on_floor
+from core.results import (
+    POSTPROCESSED,
+    detector_entry,
+    differences,
+    floor_entry,
+    postprocessed_entry,
+    verdict_on_floor,
+)
 from core.slices.cache import open_cached
 from core.slices.split import require_disjoint
 from core.slices.table import SliceTable
@@ -137,6 +146,8 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
         "entries": [],
     }
     if best.data["tables"]["test"]:
+        say("choosing post-processing on the probe")
+        steps = [_steps(detector, probe, chosen, bf16) for detector in detectors["winner"]]
         test = best.table("test")
         require_disjoint(train=tuple(np.unique(table.subject[rows])), probe=probe.subjects, test=test.subjects)
         opened = _opened_before(target / "evaluation.json", test) + 1
@@ -150,12 +161,21 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
             name: evaluate(scorer, test, device=chosen)
             for name, scorer in floor_scorers(table.images(rows), chosen).items()
         }
-        others = {name: runs for name, runs in on_test.items() if name != "winner"}
+        after = {
+            where: [
+                raw if step.settings.does_nothing else evaluate(step.scorer, slices, device=chosen)
+                for step, raw in zip(steps, raws, strict=True)
+            ]
+            for where, slices, raws in (("probe", probe, on_probe["winner"]), ("test", test, on_test["winner"]))
+        }
+        others = {name: runs for name, runs in on_test.items() if name != "winner"} | {POSTPROCESSED: after["test"]}
         against = differences(on_test["winner"], others | {name: [run] for name, run in floors.items()})
         entries = [
             detector_entry(name, to_dict(best.configs[name]), seeds, runs, on_probe[name])
             for name, runs in on_test.items()
         ] + [floor_entry(name, run, winner.score) for name, run in floors.items()]
+        choices = [(step.settings, step.choice) for step in steps]
+        entries.insert(1, postprocessed_entry(entries[0], choices, after["test"], after["probe"]))
         result["tables"]["test"] = _recorded(test)
         result["test"] = _describe(test, best) | {"opened": opened}
         result["entries"] = entries
@@ -165,6 +185,20 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
         write_examples(target / "examples.npz", scorer, test, device=chosen, score=winner.score)
     write_json(target / "evaluation.json", result)
     return target
+
+
+class _Step(NamedTuple):
+    """The post-processing of one detector: what was chosen for it, and its scorer with it."""
+
+    settings: Postprocessing
+    choice: Choice
+    scorer: Scorer
+
+
+def _steps(detector: nn.Module, probe: SliceTable, device: torch.device, bf16: bool) -> _Step:
+    scorer, restorer = scorer_of(detector, bf16=bf16), restorer_of(detector, bf16=bf16)
+    settings, choice = choose(scorer, probe, device, restorer)
+    return _Step(settings, choice, postprocessed(scorer, settings, restorer))
 
 
 def is_current(best: Best) -> bool:

@@ -22,13 +22,15 @@ class Estimate(NamedTuple):
 class Detector(NamedTuple):
     """One row of the test table. shape: '' for the floor, which trains nothing.
 
+    kind: detector, floor, or postprocessed: the winner's maps after a step of their own.
+
     estimates: by quantity, such as pixel.average_precision. by_seed: the same under each seed, without intervals.
     dice: at the threshold chosen on the probe, one per seed. gain: pixel AP of the winner minus this one's.
     """
 
     name: str
     shape: str
-    is_floor: bool
+    kind: str
     estimates: dict[str, Estimate]
     by_seed: dict[str, tuple[float, ...]]
     dice: tuple[float, ...]
@@ -37,13 +39,23 @@ class Detector(NamedTuple):
     prevalence: float
 
     @property
+    def is_floor(self) -> bool:
+        """Whether it trains nothing."""
+        return self.kind == "floor"
+
+    @property
+    def is_control(self) -> bool:
+        """Whether it was trained to stand beside the winner; the winner post-processed was not."""
+        return self.kind == "detector" and self.name != WINNER
+
+    @property
     def label(self) -> str:
         """The name as readers see it."""
         return f"floor: {self.name}" if self.is_floor else self.name
 
 
 class DetectorsInfo(NamedTuple):
-    """The rows of evaluation.json: winner first, then its controls, then the floor."""
+    """The rows of evaluation.json: winner first, the same post-processed, then its controls, then the floor."""
 
     detectors: tuple[Detector, ...]
 
@@ -65,7 +77,7 @@ def detectors_info(evaluation: Mapping[str, Any] | None) -> DetectorsInfo:
             Detector(
                 entry["name"],
                 str(config.get("synthesis", {}).get("mask", {}).get("kind", "")),
-                entry["kind"] == "floor",
+                str(entry["kind"]),
                 {name: _estimate(found) for name, found in entry["intervals"].items()},
                 {name: tuple(f[name] for f in entry["figures"] if name in f) for name in quantities},
                 tuple(value for value in entry["dice"] if value is not None),
@@ -74,7 +86,8 @@ def detectors_info(evaluation: Mapping[str, Any] | None) -> DetectorsInfo:
                 float(entry["prevalence"]),
             )
         )
-    return DetectorsInfo(tuple(sorted(rows, key=lambda row: (row.name != WINNER, row.is_floor))))
+    after = {"postprocessed": 1, "detector": 2, "floor": 3}
+    return DetectorsInfo(tuple(sorted(rows, key=lambda row: 0 if row.name == WINNER else after[row.kind])))
 
 
 def draw_intervals(info: DetectorsInfo, quantities: Mapping[str, str]) -> go.Figure:

@@ -1,5 +1,6 @@
 """Does it find lesions: the test table against the floor, by family, and the curves behind the figures."""
 
+from core.results import postprocessing_words
 from study.figures.detectors import WINNER, Detector, DetectorsInfo, detectors_info, draw_curves, draw_intervals
 from study.figures.families import draw_families, families_info
 from study.page.html import Child, Html, Section, join, paragraphs, plot, table, tag
@@ -23,7 +24,7 @@ def beside_controls(info: DetectorsInfo) -> str:
     """The winner against the controls that differ from it in one thing, in words; '' without any."""
     found: dict[str, list[str]] = {"clearly above": [], "clearly below": [], "not to be told from": []}
     for row in info.detectors:
-        if row.gain is not None and not row.is_floor and row.name != WINNER:
+        if row.gain is not None and row.is_control:
             clear = "clearly above" if row.gain.low > 0 else "clearly below" if row.gain.high < 0 else ""
             lead = f"{row.name} ({row.gain.estimate:+.3f} [{row.gain.low:+.3f}, {row.gain.high:+.3f}])"
             found[clear or "not to be told from"].append(lead)
@@ -36,6 +37,7 @@ def _about(record: StudyRecord, info: DetectorsInfo) -> Html:
     test, verdict = evaluation["test"], evaluation.get("floor_verdict")
     share = test["anomalous_slices"] / max(test["slices"], 1)
     opened = test.get("opened", 1)
+    steps = postprocessing_words(evaluation["entries"])
     often = "opened once, after the choice was made" if opened == 1 else f"opened {opened} times"
     return join(
         tag("p", verdict["sentence"], class_="sentence") if verdict else "",
@@ -48,6 +50,7 @@ def _about(record: StudyRecord, info: DetectorsInfo) -> Html:
             "subjects and seeds. The floor is what needs no training: intensity is the slice itself, deviation its "
             "distance from the mean training slice, position that mean slice, tissue the area of the slice: a sample "
             "AUROC near tissue's is what the height in the head gives away.",
+            f"{steps} The winner's own row is of its raw maps and remains the result." if steps else "",
         ),
     )
 

@@ -82,7 +82,7 @@ def _thin(record: StudyRecord) -> list[str]:
             seeds = len(record.best["seeds"])
             found.append(f"{seeds} seeds make wide intervals; 5 or more (study.seeds) are better for a decision.")
     for row in detectors_info(record.evaluation).detectors:
-        if not row.is_floor and row.gain is not None and row.gain.high < 0:
+        if row.is_control and row.gain is not None and row.gain.high < 0:
             found.append(
                 f"On the test table the control {row.name} is clearly better than the winner, which the probe did not "
                 "foresee: choosing it for that now would be choosing on the test table."

@@ -71,7 +71,7 @@ def test_the_winner_is_retrained_and_tested_once(place: Place) -> None:
     assert "3 trainings taken over from the study's replicates" in done.stdout
     retrained = place.root / "runs" / "tiny" / "retrained"
     result = json.loads((retrained / "evaluation.json").read_text())
-    assert [entry["name"] for entry in result["entries"]][:2] == ["winner", "circle"]
+    assert [entry["name"] for entry in result["entries"]][:3] == ["winner", "winner, post-processed", "circle"]
     assert {entry["name"] for entry in result["entries"] if entry["kind"] == "floor"} == {
         "intensity",
         "deviation",
