@@ -1,5 +1,6 @@
 """The U-Net of Fig. 2."""
 
+from math import gcd
 from typing import Literal
 
 import torch
@@ -16,7 +17,7 @@ def normalise(norm: Norm, channels: int) -> nn.Module:
         case "instance":
             return nn.InstanceNorm2d(channels, affine=True)
         case "group":
-            return nn.GroupNorm(min(8, channels), channels)
+            return nn.GroupNorm(gcd(8, channels), channels)
         case "none":
             return nn.Identity()
 

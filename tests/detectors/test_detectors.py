@@ -12,6 +12,7 @@ NORMS: tuple[Norm, ...] = ("batch", "instance", "group", "none")
 METHODS: list[Method] = [
     *(Segmenter(base=2, depth=depth, norm=norm) for depth in (1, 3) for norm in NORMS),
     Denoiser(base=2, depth=2),
+    Denoiser(base=6, depth=1),  # eight groups do not divide its channels
     *(ContextEncoder(base=2, depth=depth, latent=3, norm=norm) for depth in (1, 3) for norm in ("batch", "group")),
     VAE(base=2, depth=1, latent=2, norm="batch", distance="l2"),
     VAE(base=2, depth=3, latent=2, scored_by="kl-gradient"),

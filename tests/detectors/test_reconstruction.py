@@ -69,6 +69,20 @@ def test_a_bright_square_never_seen_stands_out(name: str, table: SliceTable) -> 
     assert _auroc(_maps(last.detector, images), images) > 0.95
 
 
+def test_a_training_interrupted_goes_on_as_if_it_had_not_been(table: SliceTable, tmp_path: Path) -> None:
+    """What a VAE draws follows from the step alone, also for the second pass over the erased slices."""
+    training = Training(epochs=3, batch=16, learning_rate=1e-3, averaging=0.9)
+    config = Config(PRESETS["ce-vae"].synthesis, SMALL["ce-vae"][1], training=training)
+    rows = np.arange(32)
+    *_, whole = train(config, table, seed=1, rows=rows, device="cpu")
+    epochs = train(config, table, seed=1, rows=rows, device="cpu", checkpoints=tmp_path)
+    next(epochs)
+    epochs.close()
+    *_, resumed = train(config, table, seed=1, rows=rows, device="cpu", checkpoints=tmp_path)
+    images = _with_lesion(200)
+    np.testing.assert_array_equal(_maps(whole.detector, images), _maps(resumed.detector, images))
+
+
 @pytest.mark.parametrize("method", [method for _, method in SMALL.values()], ids=list(SMALL))
 def test_the_residual_is_that_of_the_reconstruction_on_tissue(method: Method) -> None:
     detector = _built(replace(method, scored_by="reconstruction") if isinstance(method, VAE) else method)
