@@ -4,9 +4,7 @@ The steps are those of Baur et al., 2021, and Kascenas et al., 2022, slice by sl
 probe, so that a test table has no part in them.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, cast
 
 import cv2
@@ -27,8 +25,13 @@ REMOVED = -100.0
 """The map's value where something was removed: below any that a detector gives, and still finite in float16."""
 
 
-_MEDIANS: tuple[Literal[1, 3, 5], ...] = (1, 3, 5)
-_SMALLEST = (10, 20)
+_VALUES: dict[str, tuple[Any, ...]] = {
+    "positive": (True,),
+    "quantile": (0.5, 0.9),
+    "erosion": (1, 3),
+    "median": (3, 5),
+    "smallest": (10, 20),
+}
 
 
 @dataclass(frozen=True)
@@ -122,10 +125,11 @@ def restorer_of(detector: nn.Module, *, bf16: bool = False) -> Scorer | None:
 def choose(
     scorer: Scorer, probe: SliceTable, device: torch.device, restorer: Scorer | None = None
 ) -> tuple[Postprocessing, Choice]:
-    """The settings of a small grid with the highest pixel-level average precision, all slices of the probe pooled.
+    """Settings that raise the pixel-level average precision, all slices of the probe pooled.
 
-    Where none is better than doing nothing, nothing is done. Maps of the whole probe are held in memory. Raises
-    BadInput when no pixel of the probe is anomalous.
+    One step after the other, in the order in which they are applied, takes the best of its few values, or none where
+    none helps. The threshold of small components is that of the best Dice. Maps of the whole probe are held in
+    memory. Raises BadInput when no pixel of the probe is anomalous.
     """
     truth = probe.masks(slice(None)).astype(bool)
     if not truth.any():
@@ -133,31 +137,26 @@ def choose(
     images = np.asarray(probe.images(slice(None)) / np.float32(255), np.float32)
     maps = _scored(scorer, images, device)
     restored = _scored(restorer, images, device) if restorer else None
-    best, highest, raw, tried = Postprocessing(), -1.0, 0.0, 0
-    for settings in _grid(positive=restored is not None):
-        done = settings.applied(maps, images, restored)
+
+    def counted(settings: Postprocessing) -> tuple[float, ScoreHistogram]:
         histogram = ScoreHistogram()
-        histogram.add(done, truth)
-        candidates = [(settings, histogram)]
-        for smallest in _SMALLEST:
-            without = Postprocessing(smallest=smallest, threshold=float(histogram.best_dice()[0]))
-            cleaned = ScoreHistogram()
-            cleaned.add(without.applied(done, images), truth)
-            candidates.append((replace(settings, smallest=without.smallest, threshold=without.threshold), cleaned))
-        for candidate, found in candidates:
-            precision = found.ranking().average_precision or 0.0
-            raw = precision if candidate.does_nothing else raw
+        histogram.add(settings.applied(maps, images, restored), truth)
+        return histogram.ranking().average_precision or 0.0, histogram
+
+    best = Postprocessing()
+    raw, histogram = counted(best)
+    highest, tried = raw, 1
+    for name, values in _VALUES.items():
+        if name == "positive" and restored is None:
+            continue
+        before = replace(best, threshold=float(histogram.best_dice()[0])) if name == "smallest" else best
+        for value in values:
+            candidate = replace(before, **{name: value})
+            precision, found = counted(candidate)
             tried += 1
             if precision > highest:
-                best, highest = candidate, precision
+                best, highest, histogram = candidate, precision, found
     return best, Choice(raw, highest, tried)
-
-
-def _grid(*, positive: bool) -> Iterator[Postprocessing]:
-    """Every combination but for small components; the one that does nothing comes first."""
-    signs = (False, True) if positive else (False,)
-    for sign, quantile, erosion, median in product(signs, (0.0, 0.5, 0.9), (0, 1, 3), _MEDIANS):
-        yield Postprocessing(sign, quantile, erosion, median)
 
 
 def _scored(scorer: Scorer, images: Array, device: torch.device) -> Array:
