@@ -157,7 +157,10 @@ def _results(evaluation: dict[str, Any]) -> str:
     columns = {"pixel": "pixel", "within tissue": "tissue"} | {f"sample, {name}": f"sample.{name}" for name in scores}
     parts = [intro]
     if steps := postprocessing_words(evaluation["entries"]):
-        parts.append(f"{text(steps)} The weights in this folder give the raw map, that of the row `winner`.")
+        parts.append(
+            f"{text(steps)} The row of that name is the winner's own maps after it. The weights in this folder give "
+            "the raw map, that of the row `winner`."
+        )
     for title, figure in (("AUROC", "auroc"), ("average precision", "average_precision")):
         rows = [
             (_entry_name(entry), *(_interval(entry["intervals"].get(f"{key}.{figure}")) for key in columns.values()))

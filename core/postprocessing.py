@@ -24,7 +24,7 @@ Array = NDArray[np.float32]
 REMOVED = -100.0
 """The map's value where something was removed: below any that a detector gives, and still finite in float16."""
 
-
+# What `choose` tries. Few values, so that a probe of some hundred slices can tell them apart; Kascenas's median is 5.
 _VALUES: dict[str, tuple[Any, ...]] = {
     "positive": (True,),
     "quantile": (0.5, 0.9),

@@ -147,7 +147,7 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
     }
     if best.data["tables"]["test"]:
         say("choosing post-processing on the probe")
-        steps = [_steps(detector, probe, chosen, bf16) for detector in detectors["winner"]]
+        steps = [_step(detector, probe, chosen, bf16) for detector in detectors["winner"]]
         test = best.table("test")
         require_disjoint(train=tuple(np.unique(table.subject[rows])), probe=probe.subjects, test=test.subjects)
         opened = _opened_before(target / "evaluation.json", test) + 1
@@ -195,7 +195,7 @@ class _Step(NamedTuple):
     scorer: Scorer
 
 
-def _steps(detector: nn.Module, probe: SliceTable, device: torch.device, bf16: bool) -> _Step:
+def _step(detector: nn.Module, probe: SliceTable, device: torch.device, bf16: bool) -> _Step:
     scorer, restorer = scorer_of(detector, bf16=bf16), restorer_of(detector, bf16=bf16)
     settings, choice = choose(scorer, probe, device, restorer)
     return _Step(settings, choice, postprocessed(scorer, settings, restorer))

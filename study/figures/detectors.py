@@ -23,7 +23,6 @@ class Detector(NamedTuple):
     """One row of the test table. shape: '' for the floor, which trains nothing.
 
     kind: detector, floor, or postprocessed: the winner's maps after a step of their own.
-
     estimates: by quantity, such as pixel.average_precision. by_seed: the same under each seed, without intervals.
     dice: at the threshold chosen on the probe, one per seed. gain: pixel AP of the winner minus this one's.
     """
