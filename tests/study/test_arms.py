@@ -10,12 +10,13 @@ from study.arms import parse_ablation
 from study.space import parse_space, read_space
 
 TWO = '[arms]\na = {"loss.alpha" = 0.0}\n'
-SHIPPED = ["alpha", "edges", "shapes", "transforms"]
+FACTORS = ["alpha", "edges", "shapes", "transforms"]
+SHIPPED = [*FACTORS, "baselines"]
 
 
 def test_all_shipped_ablations_are_tested() -> None:
     folder = Path(__file__).parents[2] / "search_spaces"
-    assert sorted(path.stem for path in folder.glob("*.toml") if "[arms" in path.read_text()) == SHIPPED
+    assert sorted(path.stem for path in folder.glob("*.toml") if "[arms" in path.read_text()) == sorted(SHIPPED)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -27,7 +28,7 @@ def test_shipped_ablations_open_with_their_question_and_replicate_enough(name: s
     assert f"{len(ablation.arms) * ablation.study.seeds} trainings of {ablation.epochs} epochs" in text
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", FACTORS)
 def test_arms_differ_in_one_thing(name: str) -> None:
     ablation, _ = parse_ablation(read_space(name)[1], {}, name)
     changed = {
@@ -37,6 +38,16 @@ def test_arms_differ_in_one_thing(name: str) -> None:
         if "mask." not in path or path.endswith("kind")
     }
     assert len(changed) == 1
+
+
+def test_every_method_searches_the_same_number_of_trials_and_of_settings() -> None:
+    ablation, text = parse_ablation(read_space("baselines")[1], {"fixed.training.epochs": 3}, "baselines")
+    spaces = {name: ablation.space(name) for name in ablation.arms}
+    assert len({ablation.config(name).detector.kind for name in spaces}) == len(spaces)
+    assert {len(space.space) for space in spaces.values()} == {4}
+    assert {space.base().training.epochs for space in spaces.values()} == {3}
+    assert f"{len(spaces) * spaces['segmenter'].study.trials} trials of search" in text
+    assert set(ablation.trained()) == {"noise", "shift", "scale", "coarse"}
 
 
 def test_no_arm_is_judged_by_what_another_trains_on() -> None:

@@ -10,7 +10,7 @@ from core.errors import BadConfig
 from study.space import load_space, parse_space, with_settings
 
 FOLDER = Path(__file__).parents[2] / "search_spaces"
-ABLATIONS = sorted(path.stem for path in FOLDER.glob("*.toml") if "[arms]" in path.read_text(encoding="utf-8"))
+ABLATIONS = sorted(path.stem for path in FOLDER.glob("*.toml") if "[arms" in path.read_text(encoding="utf-8"))
 SHIPPED = sorted({path.stem for path in FOLDER.glob("*.toml")} - set(ABLATIONS))
 HEAD = "[study]\ntrials = 3\n[space]\n"
 
