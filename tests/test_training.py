@@ -25,6 +25,14 @@ SMALL = override(
     },
 )
 FULL = override(SMALL, {"training.averaging": 0.9, "training.schedule": "cosine", "training.clip": 1.0})
+STAGED = override(
+    SMALL,
+    {"detector.kind": "vq-vae", "detector.base": 2, "detector.depth": 2, "detector.codes": 8, "detector.latent": 4}
+    | {"detector.prior_width": 4, "detector.prior_layers": 2, "training.averaging": 0.9},
+)
+ADVERSARIAL = override(
+    SMALL, {"detector.kind": "f-anogan", "detector.base": 2, "detector.depth": 2, "detector.critic_turns": 2}
+)
 
 
 def _weights(config: Config, table: SliceTable, folder: Path | None = None) -> dict[str, torch.Tensor]:
@@ -41,7 +49,7 @@ def test_the_loss_falls(healthy: SliceTable) -> None:
     assert losses[-1] < losses[0]
 
 
-@pytest.mark.parametrize("config", [SMALL, FULL])
+@pytest.mark.parametrize("config", [SMALL, FULL, STAGED, ADVERSARIAL])
 @pytest.mark.parametrize("stop", [1, 3])
 def test_a_resumed_training_equals_an_uninterrupted_one(
     config: Config, stop: int, healthy: SliceTable, tmp_path: Path

@@ -3,21 +3,29 @@
 A new one is one file and one name in `Method`; the contract in tests/detectors holds it from then on.
 """
 
+from core.detectors.aae import AAE
 from core.detectors.context_encoder import ContextEncoder
+from core.detectors.cutpaste_classifier import CutPasteClassifier
 from core.detectors.denoiser import Denoiser
+from core.detectors.fanogan import FAnoGAN
 from core.detectors.protocol import Batch, Detector, Reconstructing, Settling
 from core.detectors.segmenter import Segmenter
 from core.detectors.unet import UNet
 from core.detectors.vae import VAE
+from core.detectors.vqvae import VQVAE
 
-Method = Segmenter | Denoiser | ContextEncoder | VAE
+Method = Segmenter | Denoiser | ContextEncoder | VAE | VQVAE | FAnoGAN | AAE | CutPasteClassifier
 
 __all__ = [
+    "AAE",
     "VAE",
+    "VQVAE",
     "Batch",
     "ContextEncoder",
+    "CutPasteClassifier",
     "Denoiser",
     "Detector",
+    "FAnoGAN",
     "Method",
     "Reconstructing",
     "Segmenter",

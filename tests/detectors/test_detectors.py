@@ -4,7 +4,19 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from core.detectors import VAE, Batch, ContextEncoder, Denoiser, Method, Segmenter
+from core.detectors import (
+    AAE,
+    VAE,
+    VQVAE,
+    Batch,
+    ContextEncoder,
+    CutPasteClassifier,
+    Denoiser,
+    FAnoGAN,
+    Method,
+    Segmenter,
+    Settling,
+)
 from core.detectors.unet import Norm
 from core.losses import Combo
 
@@ -17,6 +29,11 @@ METHODS: list[Method] = [
     VAE(base=2, depth=1, latent=2, norm="batch", distance="l2"),
     VAE(base=2, depth=3, latent=2, scored_by="kl-gradient"),
     VAE(base=2, depth=2, latent=2, context_weight=0.5, norm="group", scored_by="combined"),
+    VQVAE(base=2, depth=2, codes=8, latent=4, prior_width=4, prior_layers=2, restorations=3),
+    FAnoGAN(base=2, depth=2, latent=2, critic_turns=2),
+    FAnoGAN(base=2, depth=2, latent=2, critic_turns=2, feature_weight=0.1),
+    AAE(base=2, depth=2, latent=2, critic=4),
+    CutPasteClassifier(base=2, depth=2, embedding=4),
 ]
 
 
@@ -34,6 +51,21 @@ def _batch(images: torch.Tensor, mask: torch.Tensor, progress: float = 0.5) -> B
     return Batch(images, mask, images.clone(), progress, torch.Generator().manual_seed(0))
 
 
+def _trained(method: Method) -> torch.nn.Module:
+    """After a few steps at the beginning and at the end of a training, and settled."""
+    detector, images = _built(method).train(), _images()
+    optimiser = torch.optim.Adam(detector.parameters(), lr=1e-3)
+    for progress in (0.0, 0.99):
+        for _ in range(4):
+            optimiser.zero_grad()
+            detector.training_loss(_batch(images, images[:, 0].round(), progress)).backward()
+            optimiser.step()
+    detector.eval()
+    if isinstance(detector, Settling):
+        detector.settle(iter([images[:2], images[2:]]))
+    return detector
+
+
 @pytest.mark.parametrize("method", METHODS, ids=str)
 def test_an_anomaly_map_has_the_slices_shape_and_is_finite(method: Method) -> None:
     found = _built(method).eval().anomaly_map(_images())
@@ -44,10 +76,10 @@ def test_an_anomaly_map_has_the_slices_shape_and_is_finite(method: Method) -> No
 
 @pytest.mark.parametrize("method", METHODS, ids=str)
 def test_in_evaluation_a_slice_is_scored_alone(method: Method) -> None:
-    detector, images = _built(method).eval(), _images()
-    together = detector.anomaly_map(images)
+    detector, images = _trained(method), _images()
+    together = detector.anomaly_map(images).sigmoid()
     for image, expected in zip(images, together, strict=True):
-        torch.testing.assert_close(detector.anomaly_map(image[None])[0], expected, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(detector.anomaly_map(image[None]).sigmoid()[0], expected, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("method", METHODS, ids=str)
@@ -55,17 +87,35 @@ def test_in_evaluation_a_slice_is_scored_alone(method: Method) -> None:
 def test_every_weight_learns_and_gradients_are_finite(method: Method, label: float) -> None:
     detector = _built(method).train()
     images = _images()
-    # The output layer begins near zero, so that what lies before it sees a gradient only after its first step.
+    # Stages follow the progress, and adversaries the steps. And an output layer that begins near zero lets what lies
+    # before it see a gradient only after its first step.
     optimiser = torch.optim.Adam(detector.parameters(), lr=1e-2)
-    for _ in range(2):
-        optimiser.zero_grad()
-        loss = detector.training_loss(_batch(images, torch.full((3, 16, 24), label)))
-        assert torch.isfinite(loss)
-        loss.backward()
-        optimiser.step()
-    for name, parameter in detector.named_parameters():
-        assert parameter.grad is not None, name
-        assert torch.isfinite(parameter.grad).all(), name
+    learned = set()
+    for progress in (0.0, 0.99):
+        for _ in range(4):
+            optimiser.zero_grad()
+            loss = detector.training_loss(_batch(images, torch.full((3, 16, 24), label), progress))
+            assert torch.isfinite(loss)
+            loss.backward()
+            optimiser.step()
+            for name, parameter in detector.named_parameters():
+                if parameter.grad is not None:
+                    assert torch.isfinite(parameter.grad).all(), name
+                    # A bias before a normalisation has a gradient of zero; no other weight may.
+                    if parameter.grad.any() or parameter.ndim == 1:
+                        learned.add(name)
+    assert learned == {name for name, parameter in detector.named_parameters() if parameter.requires_grad}
+
+
+@pytest.mark.parametrize("method", METHODS, ids=str)
+def test_training_draws_from_the_batch_alone(method: Method) -> None:
+    losses = []
+    for seed in (0, 1):
+        detector = _built(method).train()
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            losses.append([detector.training_loss(_batch(_images(), _images()[:, 0], at)).item() for at in (0.0, 0.99)])
+    assert losses[0] == losses[1]
 
 
 @pytest.mark.parametrize("method", METHODS, ids=str)
@@ -77,7 +127,7 @@ def test_a_detector_follows_from_its_seed(method: Method) -> None:
 
 @pytest.mark.parametrize("method", METHODS, ids=str)
 def test_weights_survive_safetensors(method: Method) -> None:
-    detector, fresh = _built(method).eval(), _built(method, seed=1).eval()
+    detector, fresh = _trained(method), _built(method, seed=1).eval()
     fresh.load_state_dict(load(save(detector.state_dict())))
     assert torch.equal(fresh.anomaly_map(_images()), detector.anomaly_map(_images()))
 
