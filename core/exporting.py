@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from core.checkpoint import load_detector
 from core.config import Config, to_dict
+from core.detectors import VQVAE
 from core.durable import replacing
 from core.errors import BadConfig, BadInput
 from core.prediction.inference import Inference, load_inference
@@ -35,12 +36,18 @@ def export(folder: Path, path: Path) -> float:
     """Write the detector of a folder as `path`, by its ending, and read it back: the largest difference of its maps.
 
     Raises BadInput when the folder holds no detector, or ONNX is asked for and not installed; BadConfig for another
-    ending; RuntimeError when what was written does not give the detector's maps. Nothing is left then.
+    ending, or a detector that draws while it scores; RuntimeError when what was written does not give the detector's
+    maps. Nothing is left then.
     """
     writers = {".pt2": _write_torch, ".onnx": _write_onnx}
     if path.suffix not in writers:
         raise BadConfig(f"--out {path}: expected a name that ends in {' or '.join(writers)}")
     detector, config = load_detector(folder)
+    if isinstance(config.detector, VQVAE):
+        raise BadConfig(
+            f"{folder / 'config.json'}: detector.kind = {config.detector.kind!r} redraws codes one by one, which no "
+            "fixed graph holds; expected another kind"
+        )
     for parameter in detector.parameters():
         parameter.requires_grad_(False)
     metadata = describe(config, load_inference(folder) or Inference(None))

@@ -113,6 +113,14 @@ def test_sizes_that_the_network_does_not_take_are_refused(folder: Path, tmp_path
         module(torch.zeros(1, 1, 30, 32))
 
 
+def test_a_detector_that_draws_while_it_scores_is_refused(tmp_path: Path) -> None:
+    config = override(Config(), {"detector.kind": "vq-vae", "detector.base": 2})
+    save_detector(tmp_path, config.detector.build(config.loss), config)
+    with pytest.raises(BadConfig, match=r"config.json: detector.kind = 'vq-vae' redraws codes"):
+        export(tmp_path, tmp_path / "detector.pt2")
+    assert not (tmp_path / "detector.pt2").exists()
+
+
 def test_mistakes_leave_nothing(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BadConfig, match=r"detector.pth: expected a name that ends in .pt2 or .onnx"):
         export(folder, tmp_path / "detector.pth")
