@@ -65,8 +65,8 @@ F_ANOGAN = Config(detector=FAnoGAN(), training=Training(epochs=1580, batch=64, l
 CONSTRAINED_AAE = Config(detector=AAE(), training=Training(epochs=100, batch=8, learning_rate=1e-4))
 
 # Li et al., 2021: rectangles of 2 to 15 % of the frame, of aspect 1 to 3.3, on half of the slices. Alterations are
-# ours: what is under the rectangle is shifted in grey, scaled or warped. Smaller here: their network is a ResNet-18. On 720
-# slices (T1, 64x64, heads with skull) it had learned nothing after 14 epochs at 1e-3: loss 0.69, a coin's.
+# ours: what is under the rectangle is shifted in grey, scaled or warped. Smaller here: their network is a ResNet-18.
+# On 720 slices (T1, 64x64, heads with skull) base 8 had learned nothing after 14 epochs at 1e-3: loss 0.69, a coin's.
 CUTPASTE_CLASSIFIER = Config(
     synthesis=Synthesis(
         mask=Rectangle(),

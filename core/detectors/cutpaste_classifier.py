@@ -89,7 +89,9 @@ class CutPasteClassifierDetector(nn.Module):
 
         Its sigmoid is d2 / (n + d2), around a half for healthy slices. Background has the lowest value.
         """
-        offset = self.embed(image) - self.centre
-        squared = torch.einsum("bi,ij,bj->b", offset, self.precision, offset) / len(self.centre)
+        # In float32: where healthy embeddings hardly vary, bfloat16's rounding would be the largest distance.
+        with torch.autocast(image.device.type, enabled=False):
+            offset = self.embed(image) - self.centre
+            squared = torch.einsum("bi,ij,bj->b", offset, self.precision, offset) / len(self.centre)
         value = squared.clamp_min(_NEAREST).log()[:, None, None]
         return torch.where(image[:, 0] > 0, value, log(_NEAREST))

@@ -1,4 +1,4 @@
-"""The VQ-VAE's parts: a prior that is causal, a codebook whose entries live, restorations that follow from the slice."""
+"""The VQ-VAE's parts: a causal prior, a codebook whose entries live, restorations that follow from the slice."""
 
 import pytest
 import torch
