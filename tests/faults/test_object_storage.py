@@ -15,7 +15,7 @@ from study import lock, segments
 from study.journal import Journal, recorded
 from study.ledger import open_study
 from study.lock import StudyLock
-from tests.programs import SPACE, Place, finished_trials
+from tests.programs import SPACE, Place, finished_trials, kill
 
 
 @pytest.fixture
@@ -120,8 +120,7 @@ def test_a_study_goes_on_where_nothing_of_it_is_at_hand(
         assert first.poll() is None, first.communicate()[0]
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    first.kill()
-    first.communicate()
+    kill(first)
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "machine-2"))
     place_1.environment["XDG_CACHE_HOME"] = str(tmp_path / "machine-2")
