@@ -12,7 +12,7 @@ from annotated_types import Ge, Gt, Le
 from torch import Tensor, nn
 
 from core.detectors.protocol import Batch
-from core.detectors.residual import as_logits
+from core.detectors.residual import residual_map
 from core.detectors.towers import SLOPE, down, up
 from core.detectors.wasserstein import critic_loss, frozen, opinion
 from core.losses import Combo
@@ -76,8 +76,8 @@ class AAEDetector(nn.Module):
         judged = critic_loss(self.critic, normal, latent, shape.penalty, batch.generator)
         return reconstruction + shape.rho * consistency + shape.kappa * adversary + judged
 
-    def rebuild(self, image: Tensor) -> Tensor:
-        """Reconstructions (B, 1, H, W) of slices."""
+    def reconstruction(self, image: Tensor) -> Tensor:
+        """Slices (B, 1, H, W) as the decoder makes them from their latents."""
         rebuilt: Tensor = self.decoder(self.encoder(image))
         return rebuilt.float()
 
@@ -87,7 +87,7 @@ class AAEDetector(nn.Module):
 
     def anomaly_map(self, image: Tensor) -> Tensor:
         """How far the slice lies from its reconstruction, on tissue, as logits."""
-        return as_logits(torch.where(image > 0, (image - self.rebuild(image)).abs(), 0)[:, 0])
+        return residual_map(image, self.reconstruction(image))
 
 
 def _squared(one: Tensor, other: Tensor) -> Tensor:

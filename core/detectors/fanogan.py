@@ -94,7 +94,7 @@ class FAnoGANDetector(nn.Module):
         found = frozen(self.features, rebuilt).float()
         return functional.mse_loss(rebuilt.float(), clean) + self.shape.kappa * functional.mse_loss(found, wanted)
 
-    def rebuild(self, image: Tensor) -> Tensor:
+    def reconstruction(self, image: Tensor) -> Tensor:
         """The generator's slices (B, 1, H, W) nearest to these, as far as the encoder finds them."""
         rebuilt: Tensor = self.generator(self.encoder(image))
         return rebuilt.float()
@@ -105,7 +105,7 @@ class FAnoGANDetector(nn.Module):
 
     def anomaly_map(self, image: Tensor) -> Tensor:
         """How far the slice lies from the generator's nearest, on tissue, as logits."""
-        rebuilt = self.rebuild(image)
+        rebuilt = self.reconstruction(image)
         distance = (image - rebuilt).abs()
         if self.shape.feature_weight > 0:
             apart = (self.features(image).float() - self.features(rebuilt).float()).square().mean((1, 2, 3))

@@ -14,6 +14,7 @@ from core.detectors import (
     Denoiser,
     FAnoGAN,
     Method,
+    Reconstructing,
     Segmenter,
     Settling,
 )
@@ -72,6 +73,17 @@ def test_an_anomaly_map_has_the_slices_shape_and_is_finite(method: Method) -> No
     assert found.shape == (3, 16, 24)
     assert found.dtype == torch.float32
     assert torch.isfinite(found).all()
+
+
+@pytest.mark.parametrize("method", METHODS, ids=str)
+def test_a_reconstruction_is_a_slice(method: Method) -> None:
+    detector, images = _trained(method), _images()
+    assert isinstance(detector, Reconstructing) != isinstance(method, Segmenter | CutPasteClassifier)
+    if isinstance(detector, Reconstructing):
+        found = detector.reconstruction(images)
+        assert found.shape == images.shape
+        assert found.dtype == torch.float32
+        assert torch.isfinite(found).all()
 
 
 @pytest.mark.parametrize("method", METHODS, ids=str)

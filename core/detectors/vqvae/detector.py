@@ -121,6 +121,11 @@ class VQVAEDetector(nn.Module):
         distance = (weights[:, :, None, None, None] * (image - restorations).abs()).sum(0)
         return as_logits(torch.where(image > 0, _smooth(distance), 0)[:, 0])
 
+    def reconstruction(self, image: Tensor) -> Tensor:
+        """The weighted mean (B, 1, H, W) of the restorations."""
+        restorations, weights = self.restorations(image)
+        return (weights[:, :, None, None, None] * restorations).sum(0)
+
     @torch.no_grad()
     def restorations(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Restored slices (N, B, 1, H, W), and their weights (N, B) that sum to 1 over N."""
