@@ -14,7 +14,7 @@ from torch import Tensor
 from core.config import Config
 from core.detectors import Batch
 from core.slices.table import SliceTable
-from core.synthesis import PseudoOutlier
+from core.synthesis import Donors, PseudoOutlier
 from core.synthesis import device as on_device
 
 # Stands where a row would in the seeds of what belongs to no row; no table has that many.
@@ -28,6 +28,8 @@ class Batches:
         self, config: Config, table: SliceTable, seed: int, rows: NDArray[np.intp], device: torch.device
     ) -> None:
         self.config, self.table, self.seed, self.rows, self.device = config, table, seed, rows, device
+        # Only the training's own slices lend: never the probe's or the test's.
+        self.donors = Donors(table, rows)
         self.per_epoch = ceil(len(rows) / config.training.batch)
         # On an accelerator the whole table lives on the device; a host copy stays for the epsilon rule.
         self.on_device = torch.from_numpy(table.images(rows)).to(device) if device.type != "cpu" else None
@@ -60,7 +62,7 @@ class Batches:
         self, images: NDArray[np.float32], clean: Tensor, rows: NDArray[np.intp], epoch: int
     ) -> tuple[Tensor, Tensor, list[PseudoOutlier]]:
         decided = [
-            self.config.synthesis.pseudo_outlier(image, self.seed, epoch, int(row))
+            self.config.synthesis.pseudo_outlier(image, self.seed, epoch, int(row), self.donors)
             for image, row in zip(images, rows, strict=True)
         ]
         outliers = [outlier for outlier, _ in decided]
@@ -68,8 +70,8 @@ class Batches:
             image, mask = on_device.draw(self.config.synthesis, outliers, clean)
         else:
             image = torch.from_numpy(np.stack([drawn.image for _, drawn in decided]))
-            mask = torch.from_numpy(np.stack([drawn.label for _, drawn in decided])).float()
-        return image, mask, [outlier for outlier in outliers if outlier is not None]
+            mask = torch.from_numpy(np.stack([drawn.label for _, drawn in decided]))
+        return image, mask, [layer for outlier in outliers if outlier is not None for layer in outlier.layers]
 
 
 def _planes(slices: Tensor) -> Tensor:

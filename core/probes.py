@@ -131,7 +131,7 @@ FAMILIES: dict[str, Family] = {
     "circle-scale": Family(_trainable(Circle()), _scale, ("scale",)),
     "square-noise": Family(_trainable(Square()), _noise, ("noise",)),
     "blob-grey": Family(_blob, _glow, ("erase",)),
-    "blob-foreign": Family(_blob, _foreign, ("foreign", "poisson")),
+    "blob-foreign": Family(_blob, _foreign, ("foreign", "poisson", "cutpaste")),
     "ellipse-blur": Family(_ellipse, _smear, ("blur",)),
     "ellipse-swell": Family(_ellipse, _swell, ("warp",)),
     "foci-grey": Family(_foci, _glow, ("erase",)),

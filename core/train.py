@@ -36,7 +36,7 @@ def main(
     ] = False,
     again: Annotated[bool, typer.Option("--again", help="With --best: also if it was done already.")] = False,
     table: Annotated[Path | None, typer.Option(help="Slice table of healthy slices. Default: the demo's.")] = None,
-    preset: Annotated[str, typer.Option(help="Configuration to start from, by name; see core/presets.py.")] = "paper",
+    preset: Annotated[str, typer.Option(help="Configuration to start from, by name; see core/presets/.")] = "paper",
     settings: Annotated[list[str] | None, typer.Option("--set", help="dotted.path=value, may be repeated.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of all randomness.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",

@@ -1,6 +1,6 @@
 """Search spaces: TOML in, configurations out. Checked at both ends of every range before a study begins.
 
-preset      the configuration to start from, by its name in core/presets.py
+preset      the configuration to start from, by its name in core/presets/
 [study]     how many trials, seeds and rungs
 [fixed]     departures from the preset that every trial shares
 [space]     what is searched, by dotted path

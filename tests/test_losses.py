@@ -44,3 +44,11 @@ def test_gradients_are_finite_on_constant_masks(fill: float, level: float) -> No
     assert torch.isfinite(loss)
     assert logits.grad is not None
     assert torch.isfinite(logits.grad).all()
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
+def test_soft_labels_follow_the_same_equations(alpha: float) -> None:
+    rng = np.random.default_rng(1)
+    logits, mask = rng.normal(0, 2, (3, 8, 8)), rng.random((3, 8, 8))
+    found = Combo(alpha=alpha)(torch.from_numpy(logits), torch.from_numpy(mask))
+    assert float(found) == pytest.approx(_literal(logits, mask, alpha, 1.0), rel=1e-5)

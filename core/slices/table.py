@@ -90,6 +90,10 @@ class SliceTable:
         """Per volume, in row order, the (n,H,W) images in the memory map itself: read-only, nothing is copied."""
         return list(self._images)
 
+    def span(self, volume: int) -> tuple[int, int]:
+        """First row of a volume, counted as `image_views` does, and the row after its last."""
+        return int(self._starts[volume]), int(self._starts[volume + 1])
+
     def _positions(self, rows: Rows) -> NDArray[np.intp]:
         return np.atleast_1d(np.arange(len(self))[rows])
 

@@ -1,6 +1,7 @@
 """Pseudo-outlier synthesis (section II.A of the paper): masks, transforms, blending, the epsilon rule."""
 
 from core.synthesis.changes import Affine, Change
+from core.synthesis.donors import Donor, Donors
 from core.synthesis.masks import (
     Blob,
     Brush,
@@ -16,7 +17,21 @@ from core.synthesis.masks import (
     Whole,
 )
 from core.synthesis.pseudo_outlier import Drawn, PseudoOutlier, Synthesis
-from core.synthesis.transforms import Blur, Coarse, Erase, Gamma, Mix, Noise, Place, Scale, Shift, Warp
+from core.synthesis.transforms import (
+    Blur,
+    Coarse,
+    CutPaste,
+    Erase,
+    Foreign,
+    Gamma,
+    Mix,
+    Noise,
+    Place,
+    Poisson,
+    Scale,
+    Shift,
+    Warp,
+)
 
 __all__ = [
     "Affine",
@@ -26,9 +41,13 @@ __all__ = [
     "Change",
     "Circle",
     "Coarse",
+    "CutPaste",
+    "Donor",
+    "Donors",
     "Drawn",
     "Ellipse",
     "Erase",
+    "Foreign",
     "FreeForm",
     "Gamma",
     "Mask",
@@ -36,6 +55,7 @@ __all__ = [
     "Noise",
     "Parallelogram",
     "Place",
+    "Poisson",
     "Polygon",
     "PseudoOutlier",
     "Rectangle",

@@ -1,6 +1,7 @@
 """The decided transforms of `core.synthesis.changes`, applied to a batch of slices in torch."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,16 +9,25 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from core.synthesis.changes import Affine, Change, Fill, Power, Pull, Smooth, Waves
+from core.synthesis.changes import Affine, Change, Fill, Mixed, Moved, Power, Pull, Seamless, Smooth, Waves
+from core.synthesis.poisson import blend_batch
 from core.synthesis.pseudo_outlier import blur_radius
 
 
-def apply(changes: Sequence[Change], images: Tensor) -> Tensor:
-    """Each change applied to its slice: (B, H, W) float32 in [0, 1] to the same."""
+def apply(changes: Sequence[Change], images: Tensor, masks: Tensor | None = None) -> Tensor:
+    """Each change applied to its slice: (B, H, W) float32 in [0, 1] to the same.
+
+    masks: where it will be seen, (B, H, W) of 0 and 1, by default everywhere; Poisson blending depends on it.
+    """
+    masks = torch.ones_like(images) if masks is None else masks
     changed = torch.empty_like(images)
     for kind in dict.fromkeys(type(change) for change in changes):
         chosen = [index for index, change in enumerate(changes) if type(change) is kind]
-        changed[chosen] = _APPLIED[kind]([changes[index] for index in chosen], images[chosen])
+        mine = [changes[index] for index in chosen]
+        if kind is Seamless:
+            changed[chosen] = _seamless(mine, images[chosen], masks[chosen])
+        else:
+            changed[chosen] = _APPLIED[kind](mine, images[chosen])
     return changed.clamp_(0, 1)
 
 
@@ -86,6 +96,28 @@ def _pull(changes: Sequence[Pull], images: Tensor) -> Tensor:
     return functional.grid_sample(images[:, None], grid, padding_mode="border", align_corners=True)[:, 0]
 
 
+def _mixed(changes: Sequence[Mixed], images: Tensor) -> Tensor:
+    (factor,) = _numbers([(change.factor,) for change in changes], images)
+    mixed: Tensor = images + factor * (_donors(changes, images) - images)
+    return mixed
+
+
+def _seamless(changes: Sequence[Any], images: Tensor, masks: Tensor) -> Tensor:
+    return blend_batch(images, _donors(changes, images), masks, [change.factor for change in changes])
+
+
+def _moved(changes: Sequence[Moved], images: Tensor) -> Tensor:
+    (gain,) = _numbers([(change.gain,) for change in changes], images)
+    height, width = images.shape[1:]
+    rolled = [image.roll(change.pixels(height, width), (0, 1)) for change, image in zip(changes, images, strict=True)]
+    moved: Tensor = torch.stack(rolled) * gain
+    return moved
+
+
+def _donors(changes: Sequence[Mixed | Seamless], images: Tensor) -> Tensor:
+    return torch.from_numpy(np.stack([change.donor for change in changes])).to(images.device)
+
+
 def _noise(change: Affine | Waves, images: Tensor) -> Tensor:
     """Drawn on the host, so that every device sees the same."""
     return torch.from_numpy(change.noise(images.shape[1], images.shape[2])).to(images.device)
@@ -103,4 +135,6 @@ _APPLIED: dict[type, Callable[..., Tensor]] = {
     Fill: _fill,
     Smooth: _smooth,
     Pull: _pull,
+    Mixed: _mixed,
+    Moved: _moved,
 }

@@ -4,13 +4,15 @@ Each `apply` takes a slice (H, W) float32 in [0, 1] and gives another, without c
 the same records to a batch.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+
+from core.synthesis.poisson import blend
 
 Image = NDArray[np.float32]
 
@@ -151,7 +153,85 @@ class Pull:
         return np.asarray(found, np.float32)
 
 
-Change = Affine | Power | Waves | Fill | Smooth | Pull
+@dataclass(frozen=True)
+class Mixed:
+    """(1 - factor) * I + factor * D, with D the slice of the donor; row and subject say who that is."""
+
+    factor: float
+    row: int
+    subject: str
+    donor: Image = field(repr=False, compare=False)
+    name: Literal["foreign"] = "foreign"
+
+    @property
+    def words(self) -> str:
+        """What happens, for people."""
+        return f"{self.factor:.0%} of {self.subject}"
+
+    def apply(self, image: Image) -> Image:
+        """The changed slice."""
+        return np.clip(image + np.float32(self.factor) * (self.donor - image), 0, 1)
+
+
+@dataclass(frozen=True)
+class Seamless:
+    """The donor's tissue blended into the mask by its gradients (`core.synthesis.poisson`)."""
+
+    factor: float
+    row: int
+    subject: str
+    donor: Image = field(repr=False, compare=False)
+    name: Literal["poisson"] = "poisson"
+
+    @property
+    def words(self) -> str:
+        """What happens, for people."""
+        return f"gradients of {self.subject} at {self.factor:.0%}"
+
+    def apply(self, image: Image) -> Image:
+        """The slice with the donor blended into the whole frame."""
+        return self.within(image, np.ones(image.shape, np.uint8))
+
+    def within(self, image: Image, mask: NDArray[np.uint8]) -> Image:
+        """The slice with the donor blended into the mask."""
+        return np.clip(blend(image, self.donor, mask, self.factor), 0, 1)
+
+
+@dataclass(frozen=True)
+class Moved:
+    """The slice times `gain`, rolled by these shares of its height and width; what leaves the frame comes back."""
+
+    down: float
+    right: float
+    gain: float
+    name: Literal["cutpaste"] = "cutpaste"
+
+    @property
+    def words(self) -> str:
+        """What happens, for people."""
+        return f"pasted from elsewhere at {self.gain:.0%} brightness"
+
+    def pixels(self, height: int, width: int) -> tuple[int, int]:
+        """How far down and right, in pixels."""
+        return round(self.down * height), round(self.right * width)
+
+    def apply(self, image: Image) -> Image:
+        """The changed slice."""
+        rolled = np.roll(image, self.pixels(*image.shape), (0, 1))
+        return np.asarray(np.clip(rolled * np.float32(self.gain), 0, 1), np.float32)
+
+
+Change = Affine | Power | Waves | Fill | Smooth | Pull | Mixed | Seamless | Moved
+
+
+def inside(change: Change, image: Image, mask: NDArray[np.uint8]) -> Image:
+    """What the slice becomes inside this mask; Poisson blending alone depends on where that ends."""
+    return change.within(image, mask) if isinstance(change, Seamless) else change.apply(image)
+
+
+def strength(change: Change) -> float:
+    """The interpolation factor, the soft label of FPI and PII; 1 for a change that is no interpolation."""
+    return change.factor if isinstance(change, Mixed | Seamless) else 1.0
 
 
 def _normal(seed: int, height: int, width: int) -> Image:

@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from core.synthesis.applied import apply, blurred
+from core.synthesis.changes import strength
 from core.synthesis.outlines import Box, Ellipse, Level, Outline, Polygon, Several, Stroke
-from core.synthesis.pseudo_outlier import PseudoOutlier, Synthesis
+from core.synthesis.pseudo_outlier import SATURATION, PseudoOutlier, Synthesis
 
 
 def rasterise(outlines: Sequence[Outline], height: int, width: int, device: torch.device) -> Tensor:
@@ -109,21 +110,38 @@ def draw(synthesis: Synthesis, outliers: Sequence[PseudoOutlier | None], images:
     """
     images = images.clone()
     labels = torch.zeros_like(images)
-    present = [index for index, outlier in enumerate(outliers) if outlier is not None]
-    if not present:
-        return images, labels
-    chosen = [outlier for outlier in outliers if outlier is not None]
-    before = images[present]
-    height, width = images.shape[1:]
-    hard = rasterise([outlier.outline for outlier in chosen], height, width, images.device)
-    soft = blurred(hard, [outlier.edge for outlier in chosen])
-    changed = apply([outlier.change for outlier in chosen], before)
-    blended = (before + soft * (changed - before)).clamp(0, 1)
-    if synthesis.label == "changed":
-        hard = ((_mean_5x5((blended - before).abs()) > synthesis.epsilon / 4) & (soft > 0)).float()
-    images[present] = blended
-    labels[present] = hard
+    layers = [outlier.layers if outlier is not None else () for outlier in outliers]
+    for number in range(max(map(len, layers), default=0)):
+        present = [index for index, mine in enumerate(layers) if len(mine) > number]
+        drawn, label = _drawn(synthesis, [layers[index][number] for index in present], images[present])
+        images[present] = drawn
+        labels[present] = torch.maximum(labels[present], label)
     return images, labels
+
+
+def _drawn(synthesis: Synthesis, outliers: Sequence[PseudoOutlier], before: Tensor) -> tuple[Tensor, Tensor]:
+    hard = rasterise([outlier.outline for outlier in outliers], before.shape[1], before.shape[2], before.device)
+    soft = blurred(hard, [outlier.edge for outlier in outliers])
+    changed = apply([outlier.change for outlier in outliers], before, hard)
+    blended = (before + soft * (changed - before)).clamp(0, 1)
+    return blended, _labels(synthesis, outliers, hard, soft, (blended - before).abs())
+
+
+def _labels(
+    synthesis: Synthesis, outliers: Sequence[PseudoOutlier], hard: Tensor, soft: Tensor, change: Tensor
+) -> Tensor:
+    if synthesis.label == "mask":
+        return hard
+    near = _mean_5x5(change)
+    visible = ((near > synthesis.epsilon / 4) & (soft > 0)).float()
+    if synthesis.label == "changed":
+        return visible
+    if synthesis.label == "saturating":
+        steepness, middle = SATURATION
+        return visible * torch.sigmoid(steepness * (near - middle))
+    (factor,) = _numbers([(strength(outlier.change),) for outlier in outliers], hard.device)
+    weighted: Tensor = visible * factor
+    return weighted
 
 
 def _mean_5x5(values: Tensor) -> Tensor:

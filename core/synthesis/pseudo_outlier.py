@@ -10,12 +10,16 @@ from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 from pydantic import Field
 
-from core.synthesis.changes import Affine, Change
+from core.synthesis.changes import Affine, Change, inside, strength
+from core.synthesis.donors import Donors
 from core.synthesis.masks import UNITS, Brush, Mask
 from core.synthesis.outlines import Outline, Stroke
 from core.synthesis.transforms import Mix, Place
 
 MAX_TRIES = 20
+# NSA's logistic for X-rays: steepness 1/2 and middle 4, in grey levels of 255.
+SATURATION = (255 / 2, 4 / 255)
+Label = Literal["mask", "changed", "soft", "saturating"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class PseudoOutlier:
     edge: standard deviation in pixels of the blur that softens the mask's border, 0 for the paper's hard border.
     tries: how often mask and transform were drawn until the epsilon rule was met.
     forced: no try met it, so a visible shift was taken.
+    more: pseudo-outliers that are drawn over this one, in order.
     """
 
     outline: Outline
@@ -32,13 +37,19 @@ class PseudoOutlier:
     edge: float = 0.0
     tries: int = 1
     forced: bool = False
+    more: tuple["PseudoOutlier", ...] = ()
+
+    @property
+    def layers(self) -> tuple["PseudoOutlier", ...]:
+        """All pseudo-outliers of the slice, in the order in which they are drawn."""
+        return self, *self.more
 
 
 class Drawn(NamedTuple):
-    """A slice with a pseudo-outlier: image (H, W) float32 in [0, 1] and label (H, W) uint8, 0 or 1."""
+    """A slice with a pseudo-outlier: image (H, W) float32 in [0, 1] and label (H, W) float32 in [0, 1]."""
 
     image: NDArray[np.float32]
-    label: NDArray[np.uint8]
+    label: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -50,7 +61,10 @@ class Synthesis:
     edge: upper bound of the border's blur, in 1/128 of a side; each pseudo-outlier draws from U(0, edge).
     min_foreground: least share of the mask that must lie on tissue (image > 0).
     label: `mask` labels the whole mask (the paper); `changed` labels only where the slice changed visibly, that is
-        where the mean change over 5x5 pixels exceeds epsilon / 4 (FPI, PII and NSA zero such pixels too).
+        where the mean change over 5x5 pixels exceeds epsilon / 4 (FPI, PII and NSA zero such pixels too); `soft` gives
+        those pixels the interpolation factor instead of 1 (FPI, PII), `saturating` a logistic of that mean change (NSA,
+        which takes medians).
+    count: most pseudo-outliers on one slice; their number is uniform from 1, and their labels merge by maximum.
     """
 
     mask: Annotated[Mask, Field(discriminator="kind")] = field(default_factory=Brush)
@@ -59,22 +73,43 @@ class Synthesis:
     epsilon: Annotated[float, Gt(0), Le(0.5)] = 0.05
     edge: Annotated[float, Ge(0), Le(8)] = 0.0
     min_foreground: Annotated[float, Ge(0), Le(1)] = 0.0
-    label: Literal["mask", "changed"] = "mask"
+    label: Label = "mask"
+    count: Annotated[int, Ge(1), Le(8)] = 1
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     def pseudo_outlier(
-        self, image: NDArray[np.float32], seed: int, epoch: int, row: int
+        self, image: NDArray[np.float32], seed: int, epoch: int, row: int, donors: Donors | None = None
     ) -> tuple[PseudoOutlier | None, Drawn]:
         """Decide and draw the pseudo-outlier of one slice; None and an empty label if the slice stays healthy.
 
-        image: (H, W) float32 in [0, 1]. The result depends on nothing but the arguments.
+        image: (H, W) float32 in [0, 1]. donors: who may lend tissue; `row` is the slice's in the donors' table. The
+        result depends on nothing but the arguments. Raises ValueError when the mix borrows and there are no donors.
         """
         rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, epoch, row])))
         if rng.random() >= self.probability:
-            return None, Drawn(image, np.zeros(image.shape, np.uint8))
+            return None, Drawn(image, np.zeros(image.shape, np.float32))
+        number = 1 if self.count == 1 else int(rng.integers(1, self.count + 1))
+        layers, now, label = [], image, np.zeros(image.shape, np.float32)
+        for _ in range(number):
+            outlier, drawn = self._one(rng, now, row, donors)
+            layers.append(outlier)
+            now, label = drawn.image, np.maximum(label, drawn.label)
+        return replace(layers[0], more=tuple(layers[1:])), Drawn(now, label)
+
+    def draw(self, outlier: PseudoOutlier, image: NDArray[np.float32]) -> Drawn:
+        """Blend a decided pseudo-outlier, and what lies over it, into a slice (eq. 2) and label it."""
+        label = np.zeros(image.shape, np.float32)
+        for layer in outlier.layers:
+            drawn = self._blend(layer, layer.outline.draw(*image.shape), image)
+            image, label = drawn.image, np.maximum(label, drawn.label)
+        return Drawn(image, label)
+
+    def _one(
+        self, rng: np.random.Generator, image: NDArray[np.float32], row: int, donors: Donors | None
+    ) -> tuple[PseudoOutlier, Drawn]:
         for tries in range(1, MAX_TRIES + 1):
-            outlier = self._candidate(rng, image.shape, tries)
+            outlier = self._candidate(rng, image.shape, tries, row, donors)
             hard = outlier.outline.draw(*image.shape)
             if not self._on_tissue(hard, image):
                 continue
@@ -85,23 +120,32 @@ class Synthesis:
         outlier = self._forced(rng, image)
         return outlier, self.draw(outlier, image)
 
-    def draw(self, outlier: PseudoOutlier, image: NDArray[np.float32]) -> Drawn:
-        """Blend a decided pseudo-outlier into a slice (eq. 2) and label it."""
-        return self._blend(outlier, outlier.outline.draw(*image.shape), image)
-
     def _blend(self, outlier: PseudoOutlier, hard: NDArray[np.uint8], image: NDArray[np.float32]) -> Drawn:
         soft = soften(hard, outlier.edge)
         # The sum of two roundings may leave [0, 1] by one unit in the last place.
-        blended = np.clip(image + soft * (outlier.change.apply(image) - image), 0, 1)
-        if self.label == "mask":
-            return Drawn(blended, hard)
-        visible = cv2.blur(np.abs(blended - image), (5, 5), borderType=cv2.BORDER_CONSTANT) > self.epsilon / 4
-        return Drawn(blended, (visible & (soft > 0)).astype(np.uint8))
+        blended = np.clip(image + soft * (inside(outlier.change, image, hard) - image), 0, 1)
+        return Drawn(blended, self._label(hard, soft, np.abs(blended - image), strength(outlier.change)))
 
-    def _candidate(self, rng: np.random.Generator, shape: tuple[int, ...], tries: int) -> PseudoOutlier:
+    def _label(
+        self, hard: NDArray[np.uint8], soft: NDArray[np.float32], change: NDArray[np.float32], factor: float
+    ) -> NDArray[np.float32]:
+        if self.label == "mask":
+            return hard.astype(np.float32)
+        near = np.asarray(cv2.blur(change, (5, 5), borderType=cv2.BORDER_CONSTANT), np.float32)
+        visible = ((near > self.epsilon / 4) & (soft > 0)).astype(np.float32)
+        if self.label == "changed":
+            return visible
+        return visible * (np.float32(factor) if self.label == "soft" else saturating(near))
+
+    def _candidate(
+        self, rng: np.random.Generator, shape: tuple[int, ...], tries: int, slice_row: int, donors: Donors | None
+    ) -> PseudoOutlier:
         outline = self.mask.decide(rng, shape[0], shape[1])
         row, column = outline.centre
-        change = self.mix.decide(rng, Place(row, column, shape[0] / UNITS))
+        place = Place(row, column, shape[0] / UNITS)
+        if donors is not None:
+            place = place._replace(donor=lambda generator: donors.choose(generator, slice_row))
+        change = self.mix.decide(rng, place)
         edge = float(rng.uniform(0, self.edge)) * shape[0] / UNITS
         return PseudoOutlier(outline, change, edge, tries)
 
@@ -118,6 +162,12 @@ class Synthesis:
         amount = max(2 * self.epsilon, abs(float(rng.normal())))
         change = Affine("shift", offset=amount if middle < 0.5 else -amount)
         return replace(PseudoOutlier(disc, change), tries=MAX_TRIES, forced=True)
+
+
+def saturating(change: NDArray[np.float32]) -> NDArray[np.float32]:
+    """NSA's label of an absolute change of intensity: near 0 for none, near 1 from a few grey levels on."""
+    steepness, middle = (np.float32(value) for value in SATURATION)
+    return np.asarray(1 / (1 + np.exp(-steepness * (change - middle))), np.float32)
 
 
 def soften(mask: NDArray[np.uint8], edge: float) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from core.config import Config
 from core.slices.table import SliceTable
-from core.synthesis import PseudoOutlier
+from core.synthesis import Donors, PseudoOutlier
 from study.figures.pictures import data_uri, panel
 
 LOW, HIGH = 50.0, 99.8  # percentiles of all shown maps between which the heat runs
@@ -21,7 +21,7 @@ class Trained(NamedTuple):
     slice_index: int
     image: NDArray[np.float32]
     drawn: NDArray[np.float32]
-    label: NDArray[np.uint8]
+    label: NDArray[np.float32]
     outlier: PseudoOutlier
 
 
@@ -57,14 +57,19 @@ def trained_info(
     # The middle of equal stretches of the table, so that subjects and heights differ; the rule has no eye for beauty.
     places = np.unique(((np.arange(count) + 0.5) * len(rows) / count).astype(int)).tolist()
     ends = [*places[1:], len(rows)]
-    found = (_first_altered(config, table, rows[start:end], seed) for start, end in zip(places, ends, strict=True))
+    donors = Donors(table, rows)
+    found = (
+        _first_altered(config, table, rows[start:end], seed, donors) for start, end in zip(places, ends, strict=True)
+    )
     return tuple(pair for pair in found if pair is not None)
 
 
-def _first_altered(config: Config, table: SliceTable, rows: NDArray[np.intp], seed: int) -> Trained | None:
+def _first_altered(
+    config: Config, table: SliceTable, rows: NDArray[np.intp], seed: int, donors: Donors
+) -> Trained | None:
     for row in rows.tolist():
         image = table.images([row])[0] / np.float32(255)  # type: ignore[arg-type]
-        outlier, drawn = config.synthesis.pseudo_outlier(image, seed, 1, row)
+        outlier, drawn = config.synthesis.pseudo_outlier(image, seed, 1, row, donors)
         if outlier is not None:
             subject, at = str(table.subject[row]), int(table.slice_index[row])
             return Trained(subject, at, image, drawn.image, drawn.label, outlier)
@@ -89,7 +94,7 @@ def examples_info(path: Path) -> tuple[Example, ...]:
 
 def draw_trained(pair: Trained) -> str:
     """The slice as the detector sees it, and the same with the contour of its label."""
-    return data_uri(panel(pair.drawn), panel(pair.drawn, pair.label))
+    return data_uri(panel(pair.drawn), panel(pair.drawn, np.asarray(pair.label > 0, np.uint8)))
 
 
 def draw_example(example: Example) -> str:

@@ -2,6 +2,7 @@
 
 from core.config import from_dict
 from core.errors import StudyError
+from core.synthesis import PseudoOutlier
 from study.figures.galleries import Example, Trained, draw_example, draw_trained, examples_info, trained_info
 from study.page.html import Html, Section, gallery, join, paragraphs, picture, tag
 from study.records import StudyRecord
@@ -39,13 +40,17 @@ def _caption(pair: Trained) -> str:
 
 
 def _describe(pair: Trained) -> str:
-    covered = float(pair.label.mean())
+    covered = float((pair.label > 0).mean())
     return f"Healthy slice with a pseudo-outlier ({_how(pair)}), then its label's contour, {covered:.1%} of the frame."
 
 
 def _how(pair: Trained) -> str:
-    again = f", drawn {pair.outlier.tries} times" if pair.outlier.tries > 1 else ""
-    return f"{pair.outlier.change.words}{', forced' if pair.outlier.forced else again}"
+    return "; ".join(map(_words, pair.outlier.layers))
+
+
+def _words(outlier: PseudoOutlier) -> str:
+    again = f", drawn {outlier.tries} times" if outlier.tries > 1 else ""
+    return f"{outlier.change.words}{', forced' if outlier.forced else again}"
 
 
 def _examples(record: StudyRecord) -> Html:

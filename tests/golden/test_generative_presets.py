@@ -1,5 +1,5 @@
 """Presets of generative detectors and of the classifier, number by number against what their authors' code or paper
-says; core/presets.py names where ours are smaller.
+says; core/presets/ names where ours are smaller.
 """
 
 import torch

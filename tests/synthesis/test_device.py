@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from core.config import Config
-from core.presets import ROBUST
+from core.presets.segmenting import ROBUST
 from core.synthesis import Brush, Circle, FreeForm, Mask, Square, Synthesis
 from core.synthesis import device as on_device
 from core.synthesis.outlines import Several, Stroke

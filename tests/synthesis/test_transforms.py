@@ -12,6 +12,7 @@ from core.synthesis import Affine, Blur, Erase, Mix, Noise, Place, Scale, Shift,
 from core.synthesis.applied import apply
 from core.synthesis.changes import Power, Pull, Waves
 from tests.conftest import head
+from tests.synthesis.lending import Lender, lent
 
 HERE = Place(4.0, 4.0, 1.0)
 IMAGE = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
@@ -99,7 +100,7 @@ def test_a_decided_change_repeats_stays_in_range_and_leaves_its_image(
 ) -> None:
     image = np.random.default_rng(seed).random((height, width), np.float32)
     before = image.copy()
-    place = Place(height / 3, width / 2, height / 128)
+    place = Place(height / 3, width / 2, height / 128, lent(height, width))
     first, second = (ON[name].decide(np.random.default_rng(seed), place) for _ in range(2))
     assert first == second
     assert first.name == name
@@ -114,7 +115,7 @@ def test_a_decided_change_repeats_stays_in_range_and_leaves_its_image(
 @pytest.mark.parametrize("name", list(ON))
 def test_a_batch_is_changed_as_its_elements_are_and_as_on_the_cpu(name: str) -> None:
     rng = np.random.default_rng(0)
-    changes = [ON[name].decide(rng, Place(*rng.uniform(10, 50, 2), 0.5)) for _ in range(8)]
+    changes = [ON[name].decide(rng, Place(*rng.uniform(10, 50, 2), 0.5, lent(64, 64))) for _ in range(8)]
     slices = np.stack([head(index, 64) for index in range(8)]) / np.float32(255)
     together = apply(changes, torch.from_numpy(slices))
     for index, change in enumerate(changes):
@@ -125,7 +126,7 @@ def test_a_batch_is_changed_as_its_elements_are_and_as_on_the_cpu(name: str) -> 
 
 @pytest.mark.parametrize("name", list(ON))
 def test_every_transform_makes_visible_outliers(name: str) -> None:
-    found = [_only(name).pseudo_outlier(SLICE, 0, 1, row)[0] for row in range(40)]
+    found = [_only(name).pseudo_outlier(SLICE, 0, 1, row, Lender())[0] for row in range(40)]
     assert np.mean([outlier.forced for outlier in found if outlier]) < 0.3
     assert {outlier.change.name for outlier in found if outlier and not outlier.forced} == {name}
 

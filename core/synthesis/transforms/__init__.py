@@ -8,14 +8,30 @@ from typing import Any, ClassVar
 import numpy as np
 
 from core.synthesis.changes import Change
+from core.synthesis.transforms.borrowing import CutPaste, Foreign, Poisson
 from core.synthesis.transforms.deformation import Warp
 from core.synthesis.transforms.intensity import Noise, Scale, Shift
 from core.synthesis.transforms.terms import Place
 from core.synthesis.transforms.texture import Blur, Coarse, Erase, Gamma
 
-__all__ = ["Blur", "Coarse", "Erase", "Gamma", "Mix", "Noise", "Place", "Scale", "Shift", "Transform", "Warp"]
+__all__ = [
+    "Blur",
+    "Coarse",
+    "CutPaste",
+    "Erase",
+    "Foreign",
+    "Gamma",
+    "Mix",
+    "Noise",
+    "Place",
+    "Poisson",
+    "Scale",
+    "Shift",
+    "Transform",
+    "Warp",
+]
 
-Transform = Noise | Shift | Scale | Gamma | Coarse | Erase | Blur | Warp
+Transform = Noise | Shift | Scale | Gamma | Coarse | Erase | Blur | Warp | Foreign | Poisson | CutPaste
 
 
 @dataclass(frozen=True)
@@ -30,6 +46,9 @@ class Mix:
     erase: Erase = field(default_factory=Erase)
     blur: Blur = field(default_factory=Blur)
     warp: Warp = field(default_factory=Warp)
+    foreign: Foreign = field(default_factory=Foreign)
+    poisson: Poisson = field(default_factory=Poisson)
+    cutpaste: CutPaste = field(default_factory=CutPaste)
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
