@@ -20,7 +20,6 @@ from study.cluster import Cluster
 from study.comparing import Comparison
 from study.defining import define, shared_files, tables_or_demo
 from study.folder import StudyFolder, default_runs
-from study.lock import StudyLock
 from study.options import (
     Cache,
     Concurrent,
@@ -35,7 +34,7 @@ from study.options import (
     TestTable,
     TrainTable,
 )
-from study.phases import Phases
+from study.phases import opened
 from study.space import read_space
 
 
@@ -62,13 +61,9 @@ def main(
     folder = StudyFolder(runs / (study or name)).fetch()
     definition = define(folder, name, text, ablation.trained(), ablation.study.seed, train, probe, test, database)
     allowed = int(memory * 2**30) if memory else None
-    with (
-        Cluster(cpus, gpus, concurrent, cache, shared_files(folder, definition), allowed) as cluster,
-        StudyLock(folder.root, cluster.interrupted),
-    ):
-        new = folder.define(definition)
-        out.print(f"ablation {folder.name} in {address(folder.root)}: {'begins' if new else 'goes on'}", markup=False)
-        found = Comparison(Phases(folder, folder.definition(), cluster), ablation).run()
+    cluster = Cluster(cpus, gpus, concurrent, cache, shared_files(folder, definition), allowed)
+    with opened(folder, definition, cluster) as (phases, _):
+        found = Comparison(phases, ablation).run()
     if found is None:
         out.print("stopped; the same command goes on from here", markup=False)
         raise typer.Exit(130)

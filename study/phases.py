@@ -8,12 +8,14 @@ from typing import Any
 from core.config import Config, to_dict
 from core.console import out
 from core.errors import BadStorage, BadStudy
+from core.mirror import address
 from core.slices.split import require_disjoint
 from study.cluster import Cluster
 from study.events import Events, refusing
 from study.execution import execute
 from study.folder import Definition, StudyFolder, subjects_by_role
 from study.ledger import Ledger
+from study.lock import StudyLock
 from study.progress import Progress
 
 
@@ -68,6 +70,18 @@ class Phases:
             "test": asdict(self.definition.test) if self.definition.test else None,
         }
         return {"tables": tables, "subjects": {role: list(names) for role, names in self.roles().items()}}
+
+
+@contextmanager
+def opened(folder: StudyFolder, definition: Definition, cluster: Cluster) -> Iterator[tuple[Phases, bool]]:
+    """The phases of a study on a cluster, and whether it is new, while this process alone carries it out.
+
+    Raises BadStudy when another process does, or when the folder holds another study.
+    """
+    with cluster, StudyLock(folder.root, cluster.interrupted):
+        new = folder.define(definition)
+        out.print(f"study {folder.name} in {address(folder.root)}: {'begins' if new else 'goes on'}", markup=False)
+        yield Phases(folder, folder.definition(), cluster), new
 
 
 @contextmanager

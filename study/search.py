@@ -16,7 +16,6 @@ from core.mirror import address, place
 from study.cluster import Cluster
 from study.defining import define, shared_files, tables_or_demo
 from study.folder import StudyFolder, default_runs
-from study.lock import StudyLock
 from study.options import (
     Cache,
     Concurrent,
@@ -31,7 +30,7 @@ from study.options import (
     TestTable,
     TrainTable,
 )
-from study.phases import Phases
+from study.phases import opened
 from study.running import Run, best_trials
 from study.space import load_space, with_settings
 
@@ -67,16 +66,12 @@ def main(
     forked = best_trials(origin, loaded.study.top) if fork else ()
     definition = define(folder, name, text, loaded.trained(), loaded.study.seed, train, probe, test, database)
     allowed = int(memory * 2**30) if memory else None
-    with (
-        Cluster(cpus, gpus, concurrent, cache, shared_files(folder, definition), allowed) as cluster,
-        StudyLock(folder.root, cluster.interrupted),
-    ):
-        new = folder.define(definition)
-        out.print(f"study {folder.name} in {address(folder.root)}: {'begins' if new else 'goes on'}", markup=False)
+    cluster = Cluster(cpus, gpus, concurrent, cache, shared_files(folder, definition), allowed)
+    with opened(folder, definition, cluster) as (phases, new):
         if new and fork:
             numbers = ", ".join(str(trial.number) for trial in forked)
             out.print(f"forked from {origin.root}: its trials {numbers} are tried again first", markup=False)
-        verdict = Run(Phases(folder, folder.definition(), cluster), loaded, trials, forked).search()
+        verdict = Run(phases, loaded, trials, forked).search()
     if verdict is None:
         out.print("stopped; the same command goes on from here", markup=False)
         raise typer.Exit(130)

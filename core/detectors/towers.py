@@ -3,17 +3,12 @@
 They hold no statistics of batches and no dropout: a slice is treated alone, in training as in use.
 """
 
-from math import gcd
-
 import torch
 from torch import Tensor, nn
 
+from core.detectors.unet import normalise
+
 SLOPE = 0.2  # of the leaky rectifiers
-
-
-def normalise(channels: int) -> nn.Module:
-    """Group normalisation over at most eight groups."""
-    return nn.GroupNorm(gcd(8, channels), channels)
 
 
 class Residual(nn.Module):
@@ -23,7 +18,7 @@ class Residual(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for _ in range(2):
-            layers += [normalise(channels)] if norm else []
+            layers += [normalise("group", channels)] if norm else []
             layers += [nn.LeakyReLU(SLOPE), nn.Conv2d(channels, channels, 3, padding=1)]
         self.change = nn.Sequential(*layers)
 
@@ -56,11 +51,11 @@ def down(base: int, depth: int, outputs: int, *, norm: bool = True) -> nn.Sequen
     """Slices (B, 1, H, W) to (B, outputs, H / 2**depth, W / 2**depth) through base, 2 base, ... channels."""
     layers: list[nn.Module] = [nn.Conv2d(1, base, 3, padding=1)]
     for width in (base * 2**level for level in range(depth)):
-        layers += [normalise(width)] if norm else []
+        layers += [normalise("group", width)] if norm else []
         layers += [nn.LeakyReLU(SLOPE), nn.Conv2d(width, 2 * width, 4, stride=2, padding=1)]
     top = base * 2**depth
     layers += [Residual(top, norm=norm), Residual(top, norm=norm)]
-    layers += [normalise(top)] if norm else []
+    layers += [normalise("group", top)] if norm else []
     return nn.Sequential(*layers, nn.LeakyReLU(SLOPE), nn.Conv2d(top, outputs, 1))
 
 
@@ -69,7 +64,7 @@ def up(inputs: int, base: int, depth: int) -> nn.Sequential:
     top = base * 2**depth
     layers: list[nn.Module] = [nn.Conv2d(inputs, top, 3, padding=1), Residual(top), Residual(top)]
     for width in (base * 2**level for level in reversed(range(depth))):
-        layers += [normalise(2 * width), nn.LeakyReLU(SLOPE)]
+        layers += [normalise("group", 2 * width), nn.LeakyReLU(SLOPE)]
         # Enlarged, then convolved: transposed convolutions leave a chequerboard that a critic learns first.
         layers += [nn.Upsample(scale_factor=2), nn.Conv2d(2 * width, width, 3, padding=1)]
-    return nn.Sequential(*layers, normalise(base), nn.LeakyReLU(SLOPE), nn.Conv2d(base, 1, 3, padding=1))
+    return nn.Sequential(*layers, normalise("group", base), nn.LeakyReLU(SLOPE), nn.Conv2d(base, 1, 3, padding=1))
