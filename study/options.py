@@ -13,7 +13,8 @@ Runs = Annotated[
     Path | None, typer.Option(help="Folder of all studies that all nodes see, or s3://BUCKET/FOLDER. Default: runs.")
 ]
 Settings = Annotated[
-    list[str] | None, typer.Option("--set", help="fixed.PATH=VALUE or study.FIELD=VALUE, may be repeated.")
+    list[str] | None,
+    typer.Option("--set", help="fixed.PATH=VALUE, study.FIELD=VALUE or arms.NAME.PATH=VALUE, may be repeated."),
 ]
 Database = Annotated[
     str | None, typer.Option(help="postgresql://USER@HOST/NAME to record trials in. Default: a journal file.")

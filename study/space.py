@@ -221,11 +221,17 @@ def with_settings(text: str, settings: dict[str, Value], where: str) -> tuple[Sp
 def settled(text: str, settings: Mapping[str, Value]) -> tuple[dict[str, Any], str]:
     """The data of a TOML text with settings put over it, and the text with these as comments. Raises BadConfig."""
     data = tomllib.loads(text)
+    arms = data.get("arms")
+    names = list(arms) if isinstance(arms, dict) else []
     for path, value in settings.items():
-        part, _, name = path.partition(".")
-        if part not in ("fixed", "study") or not name:
-            raise BadConfig(
-                f"--set {path}={value}: expected a path under fixed or study, such as fixed.training.epochs"
-            )
-        data.setdefault(part, {})[name] = value
+        match path.split(".", 2):
+            case ["fixed" | "study" as part, _, *_]:
+                data.setdefault(part, {})[path.removeprefix(f"{part}.")] = value
+            case ["arms", name, setting] if name in names and isinstance(arms[name], dict):
+                arms[name][setting] = value
+            case _:
+                known = f", or under {', '.join(f'arms.{name}' for name in names)}" if names else ""
+                raise BadConfig(
+                    f"--set {path}={value}: expected a path under fixed or study, such as fixed.training.epochs{known}"
+                )
     return data, text + "".join(f"# --set {path} = {value!r}\n" for path, value in settings.items())

@@ -72,6 +72,15 @@ def test_an_arm_may_have_a_preset_and_a_search_of_its_own() -> None:
     assert list(ablation.space("b").space) == ["loss.alpha"]
 
 
+def test_settings_reach_a_single_arm() -> None:
+    text = TWO + 'b = {"loss.alpha" = 1.0}'
+    ablation, changed = parse_ablation(text, {"arms.b.detector.base": 4}, "mine.toml")
+    assert [ablation.config(name).detector.base for name in "ab"] == [32, 4]
+    assert "# --set arms.b.detector.base = 4" in changed
+    with pytest.raises(BadConfig, match=r"--set arms.c.detector.base=4: .*, or under arms.a, arms.b"):
+        parse_ablation(text, {"arms.c.detector.base": 4}, "mine.toml")
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
