@@ -21,6 +21,7 @@ from core.examples import write_examples
 from core.floor import floor_scorers
 from core.jobs import Job, trained
 from core.mirror import fetch, names, place, publish
+from core.panels import look, rows_to_show, write_panels
 from core.postprocessing import Choice, Postprocessing, choose, postprocessed, restorer_of
 from core.prediction.inference import Inference, save_inference
 from core.probes import held_out_families
@@ -94,7 +95,7 @@ def find_best(name: str | None, runs: Path = Path("runs")) -> Best:
 
 
 def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
-    """Train, test once, and write `retrained/`: detector, inference.json, evaluation.json, examples.npz.
+    """Train, test once, and write `retrained/`: detector, inference.json, evaluation.json, examples.npz, panels.npz.
 
     Training goes on from checkpoints when it was interrupted. The weights written are those of the seed that scored
     highest on the probe: the test table has no say in the choice. Without a test table nothing is tested.
@@ -183,6 +184,8 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
         result["floor_verdict"] = verdict_on_floor(entries, against)
         scorer = scorer_of(detectors["winner"][shipped], bf16=bf16)
         write_examples(target / "examples.npz", scorer, test, device=chosen, score=winner.score)
+        first = {name: (found[0], scorer_of(found[0], bf16=bf16)) for name, found in detectors.items()}
+        write_panels(target / "panels.npz", look(first, test, rows_to_show(test), chosen))
     write_json(target / "evaluation.json", result)
     return target
 

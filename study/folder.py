@@ -133,6 +133,7 @@ class StudyFolder:
             self.ablation,
             self.retrained / "evaluation.json",
             self.retrained / "examples.npz",
+            self.retrained / "panels.npz",
         ):
             fetch(file)
         return self

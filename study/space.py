@@ -221,16 +221,15 @@ def with_settings(text: str, settings: dict[str, Value], where: str) -> tuple[Sp
 def settled(text: str, settings: Mapping[str, Value]) -> tuple[dict[str, Any], str]:
     """The data of a TOML text with settings put over it, and the text with these as comments. Raises BadConfig."""
     data = tomllib.loads(text)
-    arms = data.get("arms")
-    names = list(arms) if isinstance(arms, dict) else []
+    arms = data["arms"] if isinstance(data.get("arms"), dict) else {}
     for path, value in settings.items():
         match path.split(".", 2):
             case ["fixed" | "study" as part, _, *_]:
                 data.setdefault(part, {})[path.removeprefix(f"{part}.")] = value
-            case ["arms", name, setting] if name in names and isinstance(arms[name], dict):
+            case ["arms", name, setting] if isinstance(arms.get(name), dict):
                 arms[name][setting] = value
             case _:
-                known = f", or under {', '.join(f'arms.{name}' for name in names)}" if names else ""
+                known = f", or under {', '.join(f'arms.{name}' for name in arms)}" if arms else ""
                 raise BadConfig(
                     f"--set {path}={value}: expected a path under fixed or study, such as fixed.training.epochs{known}"
                 )

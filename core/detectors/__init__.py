@@ -8,7 +8,7 @@ from core.detectors.context_encoder import ContextEncoder
 from core.detectors.cutpaste_classifier import CutPasteClassifier
 from core.detectors.denoiser import Denoiser
 from core.detectors.fanogan import FAnoGAN
-from core.detectors.protocol import Batch, Detector, Reconstructing, Settling
+from core.detectors.protocol import Batch, Detector, Reconstructing, Sampling, Settling
 from core.detectors.segmenter import Segmenter
 from core.detectors.unet import UNet
 from core.detectors.vae import VAE
@@ -28,6 +28,7 @@ __all__ = [
     "FAnoGAN",
     "Method",
     "Reconstructing",
+    "Sampling",
     "Segmenter",
     "Settling",
     "UNet",

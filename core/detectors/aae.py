@@ -81,6 +81,12 @@ class AAEDetector(nn.Module):
         rebuilt: Tensor = self.decoder(self.encoder(image))
         return rebuilt.float()
 
+    def samples(self, like: Tensor, generator: torch.Generator) -> Tensor:
+        """Slices decoded from N(0, 1), as many as `like` (B, 1, H, W) has."""
+        shape = self.encoder(like).shape
+        drawn: Tensor = self.decoder(torch.randn(shape, generator=generator, device=like.device))
+        return drawn.float()
+
     def forward(self, image: Tensor) -> Tensor:
         """The anomaly map, so that torch's own tools can call the detector as a module."""
         return self.anomaly_map(image)

@@ -99,6 +99,11 @@ class FAnoGANDetector(nn.Module):
         rebuilt: Tensor = self.generator(self.encoder(image))
         return rebuilt.float()
 
+    def samples(self, like: Tensor, generator: torch.Generator) -> Tensor:
+        """The generator's slices of N(0, 1), as many as `like` (B, 1, H, W) has."""
+        drawn: Tensor = self.generator(self.noise(like, generator))
+        return drawn.float()
+
     def forward(self, image: Tensor) -> Tensor:
         """The anomaly map, so that torch's own tools can call the detector as a module."""
         return self.anomaly_map(image)

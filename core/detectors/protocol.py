@@ -1,4 +1,4 @@
-"""The two verbs of a detector, and more for those that measure before they score or that reconstruct."""
+"""The two verbs of a detector, and more for those that measure before they score, that reconstruct, or that draw."""
 
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -58,4 +58,13 @@ class Reconstructing(Protocol):
 
     def reconstruction(self, image: Tensor) -> Tensor:
         """Slices (B, 1, H, W) to slices of the same shape, float32, about [0, 1]."""
+        ...
+
+
+@runtime_checkable
+class Sampling(Protocol):
+    """A detector that can draw slices of its own: what it takes for healthy."""
+
+    def samples(self, like: Tensor, generator: torch.Generator) -> Tensor:
+        """As many slices as `like` (B, 1, H, W) has, of its shape, float32, about [0, 1]; what it shows has no part."""
         ...

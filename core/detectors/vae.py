@@ -91,6 +91,11 @@ class VAEDetector(nn.Module):
         """The slices (B, 1, H, W) decoded from the mean of their latent."""
         return self._decoded(self.latent(image)[0])
 
+    def samples(self, like: Tensor, generator: torch.Generator) -> Tensor:
+        """Slices decoded from N(0, 1), as many as `like` (B, 1, H, W) has."""
+        mean, _ = self.latent(like)
+        return self._decoded(torch.zeros_like(mean), torch.zeros_like(mean), generator)
+
     def anomaly_map(self, image: Tensor) -> Tensor:
         """On tissue, residuals as logits; of the other scores, which have no upper end, the logarithm."""
         if self.shape.scored_by == "reconstruction":

@@ -1,6 +1,8 @@
 """Pictures of slices as PNG: contour of the truth, heat of the anomaly map. Static: they print."""
 
 from base64 import b64encode
+from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -36,11 +38,25 @@ def panel(
 
 def data_uri(*panels: NDArray[np.uint8]) -> str:
     """Panels side by side as one PNG in a data: address."""
-    gap = np.full((SIDE, _GAP, 3), 128, np.uint8)
-    row = [part for one in panels for part in (one, gap)][:-1]
-    fine, png = cv2.imencode(".png", np.hstack(row), [cv2.IMWRITE_PNG_COMPRESSION, 6])
+    return _png(_beside(panels))
+
+
+def sheet_uri(rows: Sequence[Sequence[NDArray[np.uint8]]], side: int = SIDE // 2) -> str:
+    """Rows of equally many panels, each panel reduced to `side` pixels, as one PNG in a data: address."""
+    drawn = [_beside([cv2.resize(one, (side, side), interpolation=cv2.INTER_AREA) for one in row]) for row in rows]
+    gap = np.full((_GAP, drawn[0].shape[1], 3), 128, np.uint8)
+    return _png(np.vstack([part for one in drawn for part in (one, gap)][:-1]))
+
+
+def _beside(panels: Sequence[NDArray[Any]]) -> NDArray[np.uint8]:
+    gap = np.full((len(panels[0]), _GAP, 3), 128, np.uint8)
+    return np.hstack([part for one in panels for part in (one, gap)][:-1])
+
+
+def _png(drawn: NDArray[np.uint8]) -> str:
+    fine, png = cv2.imencode(".png", drawn, [cv2.IMWRITE_PNG_COMPRESSION, 6])
     if not fine:
-        raise ValueError(f"OpenCV could not encode {len(panels)} panels as PNG")
+        raise ValueError(f"OpenCV could not encode a picture of {drawn.shape} as PNG")
     return "data:image/png;base64," + b64encode(png.tobytes()).decode()
 
 

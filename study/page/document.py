@@ -8,6 +8,7 @@ from plotly.offline import get_plotlyjs
 from study.page.ablation import ablation_section, headline_of
 from study.page.chosen import chosen_section
 from study.page.html import Html, Section, tag
+from study.page.methods import methods_section
 from study.page.replicated import replicated_section
 from study.page.searched import searched_section
 from study.page.shown import shown_section
@@ -27,7 +28,14 @@ SECTIONS = (
     chosen_section,
     troubles_section,
 )
-OF_ABLATIONS = (ablation_section, tested_section, shown_section, chosen_section, troubles_section)
+OF_ABLATIONS = (
+    ablation_section,
+    tested_section,
+    methods_section,
+    shown_section,
+    chosen_section,
+    troubles_section,
+)
 
 
 def page(record: StudyRecord, written: datetime | None = None) -> str:

@@ -15,6 +15,7 @@ from core.detectors import (
     FAnoGAN,
     Method,
     Reconstructing,
+    Sampling,
     Segmenter,
     Settling,
 )
@@ -84,6 +85,19 @@ def test_a_reconstruction_is_a_slice(method: Method) -> None:
         assert found.shape == images.shape
         assert found.dtype == torch.float32
         assert torch.isfinite(found).all()
+
+
+@pytest.mark.parametrize("method", METHODS, ids=str)
+def test_slices_of_its_own_follow_from_the_generator_alone(method: Method) -> None:
+    detector, images = _trained(method), _images()
+    assert isinstance(detector, Sampling) == isinstance(method, VAE | VQVAE | FAnoGAN | AAE)
+    if isinstance(detector, Sampling):
+        found = detector.samples(images, torch.Generator().manual_seed(3))
+        assert found.shape == images.shape
+        assert found.dtype == torch.float32
+        assert torch.isfinite(found).all()
+        assert not torch.equal(found[0], found[1])
+        assert torch.equal(found, detector.samples(torch.zeros_like(images), torch.Generator().manual_seed(3)))
 
 
 @pytest.mark.parametrize("method", METHODS, ids=str)

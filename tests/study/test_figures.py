@@ -10,13 +10,16 @@ import pytest
 from stored_studies import BUDGET, CUT, FAIL, FULL, HOSTILE, MIXED, SEEDS, Stored, replicate
 
 from core.config import Config
+from core.panels import Looked, Panels
 from core.synthesis import Synthesis
+from study.figures.convergence import Convergence, convergence_info, draw_convergence
 from study.figures.detectors import detectors_info, draw_curves, draw_intervals
 from study.figures.families import draw_families, families_info
 from study.figures.galleries import draw_example, draw_trained, examples_info, trained_info
 from study.figures.history import draw_history, history_info
 from study.figures.importance import LEAST, draw_importance, importance_info
 from study.figures.learning import draw_learning, learning_info
+from study.figures.methods import heat_of, method_sheets
 from study.figures.parallel import draw_parallel, parallel_info
 from study.figures.pictures import SIDE, panel
 from study.figures.replicated import draw_differences, draw_replicates, replicates_info
@@ -227,3 +230,31 @@ def test_every_shape_has_its_own_look() -> None:
     assert len({look.colour for look in looks}) == 4
     assert len({look.symbol for look in looks}) == 4
     assert look_of("some other") == look_of("some other")
+
+
+def test_convergence_is_the_mean_and_range_over_seeds_and_says_what_still_rises(trials_of: Make) -> None:
+    first, second = trials_of([(FULL, 4)] * 2)
+    (arm,) = convergence_info({"a": [first, second]})
+    assert [point[0] for point in arm.points] == [1, 2, 3, 4]
+    assert arm.points[0][1:] == pytest.approx((0.105, 0.1, 0.11))
+    assert arm.still_rising
+    flat = Convergence("b", tuple((epoch, 0.3, 0.2, 0.4) for epoch in range(1, 9)))
+    assert not flat.still_rising
+    assert not Convergence("c", ()).still_rising
+    drawn = draw_convergence([arm, flat._replace(name=HOSTILE)], "objective")
+    assert "<script>" not in drawn.to_json()
+    assert len(drawn.data) == 4
+
+
+def test_the_heat_of_a_method_has_a_scale_of_its_own() -> None:
+    maps = np.linspace(-8, 8, 2 * 32 * 32).reshape(2, 32, 32).astype(np.float16)
+    heat = heat_of(maps)
+    assert heat[0].max() == 0
+    assert heat.max() == 1
+    assert np.abs(heat_of(maps * np.float16(0.5)) - heat).max() < 0.01
+    image = np.full((2, 32, 32), 100, np.uint8)
+    panels = Panels(image, image, np.array(["a", "b"]), {"m": Looked(maps), "n": Looked(maps, image, image)})
+    one, other = method_sheets(panels)
+    assert one.rows == ("map",)
+    assert other.rows == ("map", "reconstruction", "slices of its own")
+    assert all(sheet.picture.startswith("data:image/png;base64,") for sheet in (one, other))

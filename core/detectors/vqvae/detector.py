@@ -20,7 +20,7 @@ from core.detectors.residual import as_logits
 from core.detectors.towers import down, up
 from core.detectors.vqvae.codebook import Codebook
 from core.detectors.vqvae.prior import Prior
-from core.detectors.vqvae.restoration import restore
+from core.detectors.vqvae.restoration import restore, sample
 from core.losses import Combo
 
 
@@ -125,6 +125,13 @@ class VQVAEDetector(nn.Module):
         """The weighted mean (B, 1, H, W) of the restorations."""
         restorations, weights = self.restorations(image)
         return (weights[:, :, None, None, None] * restorations).sum(0)
+
+    @torch.no_grad()
+    def samples(self, like: Tensor, _generator: torch.Generator) -> Tensor:
+        """Slices decoded from codes that the prior draws, always the same ones, as many as `like` (B, 1, H, W) has."""
+        count, _, height, width = like.shape
+        step: int = 2**self.shape.depth
+        return self.decode(sample(self.prior, count, height // step, width // step))
 
     @torch.no_grad()
     def restorations(self, image: Tensor) -> tuple[Tensor, Tensor]:
