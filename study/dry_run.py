@@ -60,10 +60,12 @@ def _tell_space(plan: Plan) -> None:
         _say(f"arm {name}", ", ".join(f"{path} = {value}" for path, value in changes.items()) or "the preset as it is")
     if not plan.lines:
         return
-    table = Table("searched", "values", "first tried", "only when", box=None)
+    table = Table("searched", "values", "preset's", "only when", box=None)
     for line in plan.lines:
         table.add_row(line.name, line.values, line.base, line.when)
     out.print(table, markup=False)
+    first = "the preset's own choice" if plan.base_first else "drawn: the space does not hold the preset's own choice"
+    _say("first trial", first)
 
 
 def _tell_budget(plan: Plan) -> None:

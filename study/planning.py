@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from core.config import Config, differences
+from core.config import Config, differences, flatten, to_dict
 from core.presets import PRESETS
 from core.probes import FAMILIES
 from study.arms import Ablation
@@ -12,7 +12,7 @@ from study.space import Space
 
 
 class Line(NamedTuple):
-    """A searched parameter in words. base: what the preset and [fixed] say, which is tried first."""
+    """A searched parameter in words. base: what the preset and [fixed] say, '' where it is another kind's."""
 
     name: str
     values: str
@@ -32,7 +32,10 @@ class Part(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What would be tried. arms: what each arm of an ablation changes. rungs: epochs after which trials may stop."""
+    """What would be tried. arms: what each arm of an ablation changes. rungs: epochs after which trials may stop.
+
+    base_first: whether the space holds the preset's own choice, which is then the first trial.
+    """
 
     preset: str
     departures: dict[str, object]
@@ -44,6 +47,7 @@ class Plan(NamedTuple):
     seeds: tuple[int, ...]
     families: tuple[str, ...]
     controls: tuple[str, ...]
+    base_first: bool
 
 
 def plan_of_search(space: Space, trials: int | None) -> Plan:
@@ -67,6 +71,7 @@ def plan_of_search(space: Space, trials: int | None) -> Plan:
         tuple(plan.replicate_seeds()),
         judged_by(space.trained()),
         tuple(space.controls),
+        space.values_of(base) is not None,
     )
 
 
@@ -96,12 +101,13 @@ def plan_of_ablation(ablation: Ablation) -> Plan:
         tuple(ablation.seeds),
         judged_by(ablation.trained()),
         (),
+        True,
     )
 
 
 def lines(space: Space) -> tuple[Line, ...]:
     """Every searched parameter, in the order in which it is asked for."""
-    at_base = space.values_of(space.base()) or {}
+    at_base = flatten(to_dict(space.base()))
     return tuple(
         Line(
             name,

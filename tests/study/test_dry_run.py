@@ -43,6 +43,9 @@ def test_a_plan_tells_ranges_conditions_and_departures() -> None:
     assert lines["synthesis.mask.min_points"].values == "1 to 3, whole"
     assert lines["synthesis.mask.kind"].values == "brush, circle"
     assert lines["synthesis.mask.kind"].base == "brush"
+    assert lines["synthesis.mask.max_radius"].base == ""
+    assert not plan.base_first  # its min_points lie outside
+    assert plan_of_search(parse_space(TINY.replace("high = 3,", "high = 30,"), "tiny.toml"), None).base_first
     assert lines["synthesis.mask.max_radius"].when == "synthesis.mask.kind is circle"
     assert plan.departures == {"detector.base": 2, "detector.depth": 2, "training.epochs": 4, "training.batch": 8}
     assert plan.rungs == (1, 3)

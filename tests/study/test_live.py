@@ -111,7 +111,7 @@ def _ran(space: Space, console: Console, monkeypatch: pytest.MonkeyPatch) -> str
 
 
 def test_a_log_has_plain_lines_alone(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = _ran(space, Console(file=io.StringIO(), width=140), monkeypatch)
+    said = _ran(space, Console(file=io.StringIO(), width=140, highlight=False), monkeypatch)
     assert "\x1b" not in said
     assert "search: 0 begins: the base configuration" in said
     assert "search: 0 complete at epoch 4 of 4, objective 0.3000  [1/3, about 0 s left]" in said
@@ -122,7 +122,7 @@ def test_a_log_has_plain_lines_alone(space: Space, monkeypatch: pytest.MonkeyPat
 def test_a_terminal_has_the_lines_and_the_view_that_goes_at_the_end(
     space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = _ran(space, Console(file=io.StringIO(), width=140, force_terminal=True), monkeypatch)
+    said = _ran(space, Console(file=io.StringIO(), width=140, force_terminal=True, highlight=False), monkeypatch)
     assert "search: 0 complete at epoch 4 of 4, objective 0.3000" in said
     assert "of 2 slots" in said
     assert "\x1b[2K" in said  # lines of the view are erased
