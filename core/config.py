@@ -1,15 +1,16 @@
 """The configuration of one training. `Config()` is the paper, section III.A; every departure is a visible value."""
 
 import json
+import re
 from dataclasses import asdict, dataclass, field
-from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from core.detectors import Method, Segmenter
-from core.errors import BadConfig
+from core.errors import BadConfig, nearest
 from core.losses import Combo
 from core.synthesis import Synthesis
 
@@ -72,7 +73,7 @@ def from_dict(data: object, where: str = "configuration") -> Config:
         first = error.errors()[0]
         path = ".".join(str(part) for part in first["loc"] if not _is_tag(part, first["loc"]))
         value = "" if isinstance(first["input"], dict) else f" = {first['input']!r}"
-        raise BadConfig(f"{where}: {path}{value}: {first['msg']}") from None
+        raise BadConfig(f"{where}: {path}{value}: {first['msg']}{_near(first)}") from None
 
 
 def flatten(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -96,9 +97,7 @@ def override(config: Config, values: dict[str, Any], where: str = "configuration
             data = to_dict(from_dict(data, where))
             continue
         if path not in flatten(data):
-            near = get_close_matches(path, flatten(data), 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise BadConfig(f"{where}: {path} = {value!r}: there is no such setting{hint}")
+            raise BadConfig(f"{where}: {path} = {value!r}: there is no such setting{nearest(path, flatten(data))}")
         _set(data, path, value)
     return from_dict(data, where)
 
@@ -120,6 +119,13 @@ def _set(data: dict[str, Any], path: str, value: Any) -> None:
     for part in parents:
         data = data[part]
     data[leaf] = value
+
+
+def _near(error: ErrorDetails) -> str:
+    """The nearest of the names that a union or a literal knows."""
+    context = error.get("ctx", {})
+    known = re.findall(r"'([^']+)'", str(context.get("expected_tags") or context.get("expected") or ""))
+    return nearest(str(context.get("tag", error["input"])), known)
 
 
 def _is_tag(part: int | str, loc: tuple[int | str, ...]) -> bool:

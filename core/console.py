@@ -1,12 +1,19 @@
-"""What every program shares with the terminal: output, and one sentence with exit code 2 for expected mistakes."""
+"""What every program shares with the terminal: output, and one sentence with exit code 2 for expected mistakes.
+
+A program imports what it runs when it runs: reading its help, or completing a word of its command line, would otherwise
+wait seconds for torch and Ray.
+"""
 
 import sys
 from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-import typer
 from rich.console import Console
+from typer.exceptions import TyperException
 
+from core.command import application, has_name, sentence
 from core.errors import StudyError
 
 out = Console(soft_wrap=True, highlight=False)
@@ -16,22 +23,28 @@ err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 def run(program: Callable[..., Any]) -> None:
-    """Run a typer program: an expected mistake prints one sentence on stderr and exits with 2, Ctrl-C with 130."""
-    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.command()(program)
+    """Run a typer program and exit: with 2 after an expected mistake, told in one sentence, with 130 after Ctrl-C."""
     try:
-        app()
+        code = application(program, completes=has_name())(standalone_mode=False)
+    except TyperException as mistake:
+        _end(sentence(mistake))
     except StudyError as mistake:
-        err.print(f"error: {mistake}", style="red", markup=False)
-        sys.exit(2)
+        _end(str(mistake))
     except OSError as failure:
         where = f" {failure.filename!r}" if failure.filename else ""
-        err.print(
-            f"error: the system refused a file operation{where}: {failure.strerror or failure}",
-            style="red",
-            markup=False,
-        )
-        sys.exit(2)
+        _end(f"the system refused a file operation{where}: {failure.strerror or failure}")
     except KeyboardInterrupt:
+        code = 130
+    if code == 130:
         err.print("interrupted", style="yellow")
-        sys.exit(130)
+    sys.exit(code or 0)
+
+
+def named() -> None:
+    """What every console name of the project runs: study-search is `python -m study.search`, and so on."""
+    run(import_module(Path(sys.argv[0]).stem.replace("-", ".", 1)).main)
+
+
+def _end(text: str) -> None:
+    err.print(f"error: {text}", style="red", markup=False)
+    sys.exit(2)

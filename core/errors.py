@@ -13,6 +13,8 @@ The message names the file, the field, the value, and what was expected. Program
 """
 
 import errno
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 _STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.EFBIG)
 
@@ -54,3 +56,9 @@ class BadStorage(StudyError):
 
 class TrainingFailed(StudyError):
     """Training cannot go on, for example because the loss is not finite."""
+
+
+def nearest(given: str, known: Iterable[str]) -> str:
+    """The end of a sentence about a name that does not exist: '; did you mean X?', '' where nothing is near."""
+    near = get_close_matches(given, list(known), 1)
+    return f"; did you mean {near[0]}?" if near else ""

@@ -2,8 +2,10 @@
 
 Examples:
     python -m core.evaluate                               the newest study's detector on its test table
-    python -m core.evaluate runs/mine --table test.arrow --out evaluation.json
+    python -m core.evaluate runs/mine/retrained --test test.arrow --out evaluation.json
     python -m core.evaluate --protocol mood predictions/ toy_label/pixel --level pixel
+
+Exit codes: 0 done; 2 a mistake, told in one sentence; 130 stopped by Ctrl-C.
 """
 
 from pathlib import Path
@@ -12,36 +14,72 @@ from typing import Annotated
 import typer
 
 from core.console import out, run
-from core.durable import write_json
-from core.errors import BadConfig
-from core.mirror import fetch, place
-from core.protocols.mood import score_folder
-from core.protocols.slices import score_table
-from core.protocols.tables import mood_sentence, mood_table, paper_sentences, paper_table
-from core.results_table import results_table
+from core.errors import BadConfig, nearest
+from core.options import DATA, Device
+
+_RULES = "How to score"
 
 
 def main(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="slices: a folder with model.safetensors and config.json. mood: predictions and labels, two folders.",
+            help="slices: a folder with model.safetensors and config.json. Default: the newest study's. "
+            "mood: predictions and labels, two folders.",
             metavar="[DETECTOR | PREDICTIONS LABELS]",
         ),
     ] = None,
-    protocol: Annotated[str, typer.Option(help="slices, the paper's, or mood, the challenge's.")] = "slices",
-    level: Annotated[str | None, typer.Option(help="mood: pixel or sample. Default: pixel.")] = None,
-    table: Annotated[Path | None, typer.Option(help="Slice table to score. Default: the study's test table.")] = None,
+    protocol: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="slices, the paper's, or mood, the challenge's.", rich_help_panel=_RULES),
+    ] = "slices",
+    level: Annotated[
+        str | None,
+        typer.Option(metavar="LEVEL", help="mood: pixel or sample. Default: pixel.", rich_help_panel=_RULES),
+    ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            "--test",
+            "--table",
+            metavar="TABLE",
+            help="Slice table to score. Default: the study's test table.",
+            rich_help_panel=DATA,
+        ),
+    ] = None,
     validation: Annotated[
-        Path | None, typer.Option(help="Table that sets Dice's threshold. Default: the probe.")
+        Path | None,
+        typer.Option(
+            "--probe",
+            "--validation",
+            metavar="TABLE",
+            help="Table that sets Dice's threshold. Default: the study's probe.",
+            rich_help_panel=DATA,
+        ),
     ] = None,
     normal: Annotated[
-        Path | None, typer.Option(help="Healthy slices for the floor. Default: the training table.")
+        Path | None,
+        typer.Option(
+            "--train",
+            "--normal",
+            metavar="TABLE",
+            help="Healthy slices for the floor. Default: the study's training table.",
+            rich_help_panel=DATA,
+        ),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    path: Annotated[Path | None, typer.Option("--out", help="Also write the figures as JSON.")] = None,
+    path: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Also write the figures as JSON. Default: not written.")
+    ] = None,
+    device: Device = "auto",
 ) -> None:
     """Score one detector on a table beside the floor and the paper, or a folder of predictions by MOOD's rules."""
+    from core.durable import write_json
+    from core.mirror import fetch, place
+    from core.protocols.mood import score_folder
+    from core.protocols.slices import score_table
+    from core.protocols.tables import mood_sentence, mood_table, paper_sentences, paper_table
+    from core.results_table import results_table
+
     given = [place(one) for one in paths or []]
     if protocol == "slices":
         if len(given) > 1 or level is not None:
@@ -57,14 +95,14 @@ def main(
     elif protocol == "mood":
         if len(given) != 2:
             raise BadConfig(f"--protocol mood: expected two folders, PREDICTIONS and LABELS, and got {len(given)}")
-        for name, value in (("table", table), ("validation", validation), ("normal", normal)):
+        for name, value in (("test", table), ("probe", validation), ("train", normal)):
             if value is not None:
                 raise BadConfig(f"--{name} {value}: expected only with --protocol slices")
         result = score_folder(fetch(given[0]), fetch(given[1]), level or "pixel")
         out.print(mood_table(result))
         out.print(mood_sentence(result), markup=False)
     else:
-        raise BadConfig(f"--protocol {protocol!r}: expected slices or mood")
+        raise BadConfig(f"--protocol {protocol!r}: expected slices or mood{nearest(protocol, ('slices', 'mood'))}")
     if path:
         write_json(place(path), result)
 

@@ -1,73 +1,128 @@
 """NIfTI volumes to a slice table.
 
-python -m core.ingest                                             the demo's phantoms, into runs/phantom
-python -m core.ingest folder PATH --out slices.arrow              PATH/images/*.nii.gz, optionally PATH/masks
-python -m core.ingest hcp PATH --subjects training.txt            the paper's training data: 90 slices of T2
-python -m core.ingest brats PATH --paper-cases                    the paper's test data: 80 slices of 368 patients
-python -m core.ingest brats PATH --tumour-free --subjects a,b,c   normals from the tumour-free slices of patients
-python -m core.ingest mood PATH --modality abdominal              a training folder, or one with toy and toy_label
-python -m core.ingest bids PATH --group control                   sub-*/anat/*_T2w.nii.gz of a group
-python -m core.ingest bids PATH --masks PIPELINE                  with lesion masks of PATH/derivatives/PIPELINE
-python -m core.ingest manifest volumes.csv                        columns image, subject, and optionally mask and more
+Examples:
+    python -m core.ingest                                            the demo's phantoms, into runs/phantom
+    python -m core.ingest folder PATH --out slices.arrow             PATH/images/*.nii.gz, optionally PATH/masks
+    python -m core.ingest hcp PATH --subjects training.txt           the paper's training data: 90 slices of T2
+    python -m core.ingest brats PATH --paper-cases                   the paper's test data: 80 slices of 368 patients
+    python -m core.ingest brats PATH --tumour-free --subjects a,b,c  normals from the tumour-free slices of patients
+    python -m core.ingest mood PATH --modality abdominal             a training folder, or one with toy and toy_label
+    python -m core.ingest bids PATH --group control                  sub-*/anat/*_T2w.nii.gz of a group
+    python -m core.ingest bids PATH --masks PIPELINE                 with lesion masks of PATH/derivatives/PIPELINE
+    python -m core.ingest manifest volumes.csv                       columns image, subject, optionally mask and more
+
+Exit codes: 0 done, volumes that could not be used are listed; 2 none could be used, or a mistake, told in one sentence;
+130 stopped by Ctrl-C, the same command goes on.
 """
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from core.console import out, run
 from core.errors import BadInput
-from core.slices.demo import demo_tables
-from core.slices.ingesting import ingest
-from core.slices.progress import shown
-from core.slices.sources import open_source
-from core.slices.table import SliceTable, open_table
+from core.options import DATA, MACHINE
+
+if TYPE_CHECKING:
+    from core.slices.table import SliceTable
+
+_CHOSEN, _MADE = "Which volumes and slices", "How slices are made"
 
 
 def main(
     source: Annotated[
         Literal["phantom", "folder", "hcp", "brats", "mood", "bids", "manifest"],
-        typer.Argument(help="Where the volumes come from."),
+        typer.Argument(metavar="SOURCE", help="phantom, folder, hcp, brats, mood, bids or manifest."),
     ] = "phantom",
-    path: Annotated[Path | None, typer.Argument(help="Folder, or manifest (not for phantom).")] = None,
-    table: Annotated[Path | None, typer.Option("--out", help="Table; default runs/slices/<dataset>.arrow.")] = None,
-    dataset: Annotated[str | None, typer.Option(help="Name of the dataset; default the source's or folder's.")] = None,
-    side: Annotated[int, typer.Option(help="Pixels of the square slices.")] = 128,
-    slices: Annotated[
-        int | None,
-        typer.Option(help="Central slices, 0 for all; default 90, brats 80, mood 128 or 256 by modality."),
+    path: Annotated[
+        Path | None, typer.Argument(metavar="PATH", help="Folder, or manifest. Default: none, for phantom.")
     ] = None,
-    equalise: Annotated[
-        Literal["volume", "slice", "none"] | None,
-        typer.Option(help="Scope of the histogram equalisation; default volume, for mood none."),
+    table: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="TABLE", help="Default: runs/slices/DATASET.arrow.", rich_help_panel=DATA),
     ] = None,
-    foreground: Annotated[
-        Literal["positive", "otsu"] | None,
-        typer.Option(help="positive: above 0; otsu: with skull or air. Default by source."),
+    dataset: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of the dataset. Default: the source's or folder's.", rich_help_panel=DATA),
     ] = None,
     modality: Annotated[
         str | None,
         typer.Option(
+            metavar="NAME",
             help="brats: t2, t1, t1ce, flair; bids: T2w or another suffix; hcp: restore_brain, restore, unprocessed; "
-            "mood: brain, abdominal. Default the first."
+            "mood: brain, abdominal. Default: the first.",
+            rich_help_panel=_CHOSEN,
         ),
     ] = None,
-    tumour_free: Annotated[bool, typer.Option("--tumour-free", help="Keep only slices without a lesion.")] = False,
-    subjects: Annotated[str | None, typer.Option(help="hcp, brats: only these, a,b,c or a text file.")] = None,
-    exclude_subjects: Annotated[str | None, typer.Option(help="hcp, brats: all but these.")] = None,
-    paper_cases: Annotated[bool, typer.Option("--paper-cases", help="brats: the paper's 368 cases of 2020.")] = False,
-    group: Annotated[
-        str | None, typer.Option(help="bids, manifest: a value of the column group, or column=value.")
+    slices: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Central slices, 0 for all. Default: 90, brats 80, mood 128 or 256 by modality.",
+            rich_help_panel=_CHOSEN,
+        ),
     ] = None,
-    masks: Annotated[str | None, typer.Option(help="bids: folder of derivatives that has the lesion masks.")] = None,
+    tumour_free: Annotated[
+        bool, typer.Option("--tumour-free", help="Keep only slices without a lesion.", rich_help_panel=_CHOSEN)
+    ] = False,
+    subjects: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES", help="hcp, brats: only these, a,b,c or a text file. Default: all.", rich_help_panel=_CHOSEN
+        ),
+    ] = None,
+    exclude_subjects: Annotated[
+        str | None,
+        typer.Option(metavar="NAMES", help="hcp, brats: all but these. Default: none.", rich_help_panel=_CHOSEN),
+    ] = None,
+    paper_cases: Annotated[
+        bool, typer.Option("--paper-cases", help="brats: the paper's 368 cases of 2020.", rich_help_panel=_CHOSEN)
+    ] = False,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VALUE",
+            help="bids, manifest: a value of the column group, or column=value. Default: all.",
+            rich_help_panel=_CHOSEN,
+        ),
+    ] = None,
+    masks: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="bids: folder of derivatives that has the lesion masks. Default: there are none.",
+            rich_help_panel=_CHOSEN,
+        ),
+    ] = None,
+    side: Annotated[int, typer.Option(metavar="N", help="Pixels of the square slices.", rich_help_panel=_MADE)] = 128,
     plane: Annotated[
-        Literal["axial", "coronal", "sagittal"], typer.Option(help="Of the slices, in the volume's canonical axes.")
+        Literal["axial", "coronal", "sagittal"],
+        typer.Option(help="Of the slices, in the volume's canonical axes.", rich_help_panel=_MADE),
     ] = "axial",
-    workers: Annotated[int | None, typer.Option(min=1, help="Volumes at a time; default one per core.")] = None,
+    equalise: Annotated[
+        Literal["volume", "slice", "none"] | None,
+        typer.Option(
+            help="Scope of the histogram equalisation. Default: volume, for mood none.", rich_help_panel=_MADE
+        ),
+    ] = None,
+    foreground: Annotated[
+        Literal["positive", "otsu"] | None,
+        typer.Option(help="positive: above 0; otsu: with skull or air. Default: by source.", rich_help_panel=_MADE),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Volumes at a time. Default: one per core.", rich_help_panel=MACHINE),
+    ] = None,
 ) -> None:
     """Make a slice table from NIfTI volumes. Bad volumes are skipped and listed; after an interruption it goes on."""
+    from core.slices.demo import demo_tables
+    from core.slices.ingesting import ingest
+    from core.slices.progress import shown
+    from core.slices.sources import open_source
+    from core.slices.table import open_table
+
     if source == "phantom":
         if path or table:
             raise BadInput("phantom takes neither a path nor --out, since its tables lie in runs/phantom")
@@ -99,7 +154,7 @@ def main(
     _tell(report.table)
 
 
-def _tell(table: SliceTable) -> None:
+def _tell(table: "SliceTable") -> None:
     skipped = table.metadata.skipped
     volumes = len(table.image_views())
     normal = int(table.normal.sum())

@@ -17,9 +17,10 @@ from core.console import err, out, run
 from core.durable import replacing
 from core.errors import BadInput
 from core.mirror import place
+from core.options import Device, VolumeScore
 from core.prediction.detectors import open_detector
 from core.prediction.scans import SOME_SKIPPED, predict_scans, scans
-from core.prediction.volume import Prediction, Rule
+from core.prediction.volume import Prediction
 from core.prediction.writing import write_nifti
 from core.slices.progress import shown
 from core.training import choose_device
@@ -30,8 +31,8 @@ def main(
     source: Annotated[Path, typer.Argument(metavar="IN", help="Folder of *.nii.gz.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the answers.")],
     detectors: Annotated[list[Path], typer.Argument(metavar="DETECTOR...", help="Folders of detectors.")],
-    rule: Annotated[Rule, typer.Option("--volume-score", help="A case's score from its slices'.")] = "top_slices",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    rule: VolumeScore = "top_slices",
+    device: Device = "auto",
 ) -> None:
     """Score the cases of a folder as the MOOD challenge asks."""
     if source.resolve() == target.resolve():

@@ -5,7 +5,8 @@ Examples:
     python -m core.predict runs/mine/retrained scans/ --out found --mask --pictures
     python -m core.predict runs/axial/retrained runs/coronal/retrained runs/sagittal/retrained scans/
 
-Exit code 0: every scan was used. 3: some were not, each told in one line. 2: none was, or the command is mistaken.
+Exit codes: 0 every scan was used; 3 some were skipped, each told in one line; 2 none could be used, or a mistake, told
+in one sentence; 130 stopped by Ctrl-C.
 """
 
 import sys
@@ -16,14 +17,7 @@ import typer
 
 from core.console import err, out, run
 from core.errors import BadInput
-from core.mirror import place
-from core.prediction.detectors import open_detector
-from core.prediction.output import Output
-from core.prediction.scans import SOME_SKIPPED, predict_scans, scans
-from core.prediction.volume import Rule
-from core.retraining import find_best
-from core.slices.progress import shown
-from core.training import choose_device
+from core.options import DATA, WRITTEN, Device, VolumeScore
 
 
 def main(
@@ -36,28 +30,54 @@ def main(
             "coronal and one for sagittal slices, are averaged.",
         ),
     ],
-    folder: Annotated[Path, typer.Option("--out", help="Folder for maps and scores.")] = Path("predictions"),
-    rule: Annotated[
-        Rule, typer.Option("--volume-score", help="A scan's score from its slices'; top_slices is the highest tenth.")
-    ] = "top_slices",
-    mask: Annotated[bool, typer.Option("--mask", help="Also write the map cut at the threshold of the probe.")] = False,
-    pictures: Annotated[bool, typer.Option("--pictures", help="Also write slices with the map over them.")] = False,
+    folder: Annotated[
+        Path, typer.Option("--out", metavar="FOLDER", help="For maps and scores.", rich_help_panel=WRITTEN)
+    ] = Path("predictions"),
+    rule: VolumeScore = "top_slices",
+    mask: Annotated[
+        bool,
+        typer.Option("--mask", help="Also write the map cut at the threshold of the probe.", rich_help_panel=WRITTEN),
+    ] = False,
+    pictures: Annotated[
+        bool,
+        typer.Option("--pictures", help="Also write slices with the map over them.", rich_help_panel=WRITTEN),
+    ] = False,
     table: Annotated[
-        Path | None, typer.Option(help="Training table, for a detector that does not tell how its slices were made.")
+        Path | None,
+        typer.Option(
+            "--train",
+            "--table",
+            metavar="TABLE",
+            help="Training table, for a detector that does not tell how its slices were made. Default: the study's.",
+            rich_help_panel=DATA,
+        ),
     ] = None,
     probe: Annotated[
-        Path | None, typer.Option(help="Probe, or held-out healthy slices, that set the scale of the maps.")
+        Path | None,
+        typer.Option(
+            metavar="TABLE",
+            help="Probe, or held-out healthy slices, that set the scale of the maps. Default: the study's.",
+            rich_help_panel=DATA,
+        ),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
 ) -> None:
     """Anomaly maps and scores of scans, in the scans' own space."""
+    from core.mirror import place
+    from core.prediction.detectors import open_detector
+    from core.prediction.output import Output
+    from core.prediction.scans import SOME_SKIPPED, predict_scans, scans
+    from core.retraining import find_best
+    from core.slices.progress import shown
+    from core.training import choose_device
+
     *detectors, path = paths
     found = scans(path)
     if path.is_dir() and path.resolve() == folder.resolve():
         raise BadInput(f"--out {folder}: is the folder of the scans, where maps would be scans the next time")
     if (table or probe) and len(detectors) > 1:
         raise BadInput(
-            "--table and --probe belong to one detector; complete several one by one, then name them together"
+            "--train and --probe belong to one detector; complete several one by one, then name them together"
         )
     chosen = choose_device(device)
     folders = [place(each) for each in detectors] or [find_best(None).folder / "retrained"]

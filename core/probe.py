@@ -2,7 +2,9 @@
 
 Examples:
     python -m core.probe                                  from the demo's training slices
-    python -m core.probe --table slices.arrow --held-out 0.25 --out probe.arrow
+    python -m core.probe --train slices.arrow --held-out 0.25 --out probe.arrow
+
+Exit codes: 0 done; 2 a mistake, told in one sentence; 130 stopped by Ctrl-C.
 """
 
 from pathlib import Path
@@ -11,22 +13,37 @@ from typing import Annotated
 import typer
 
 from core.console import out, run
-from core.probes import FAMILIES, build_probe
-from core.slices.demo import demo_tables
-from core.slices.table import open_table
+from core.options import DATA, HealthyTable, Seed
+
+_SIZE = "What the probe holds"
 
 
 def main(
-    table: Annotated[Path | None, typer.Option(help="Slice table of healthy slices. Default: the demo's.")] = None,
+    table: HealthyTable = None,
     path: Annotated[
-        Path | None, typer.Option("--out", help="File to write. Default: probe.arrow beside the table.")
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="TABLE",
+            help="File to write. Default: probe.arrow beside the table.",
+            rich_help_panel=DATA,
+        ),
     ] = None,
-    held_out: Annotated[float, typer.Option(min=0.01, max=0.99, help="Share of the subjects to hold out.")] = 0.25,
-    per_family: Annotated[int, typer.Option(min=1, help="Altered slices of each family.")] = 30,
-    clean: Annotated[int, typer.Option(min=1, help="Unaltered slices.")] = 60,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the split and of the pseudo-outliers.")] = 0,
+    held_out: Annotated[
+        float,
+        typer.Option(min=0.01, max=0.99, metavar="SHARE", help="Of the subjects, held out.", rich_help_panel=_SIZE),
+    ] = 0.25,
+    per_family: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Altered slices of each family.", rich_help_panel=_SIZE)
+    ] = 30,
+    clean: Annotated[int, typer.Option(min=1, metavar="N", help="Unaltered slices.", rich_help_panel=_SIZE)] = 60,
+    seed: Seed = 0,
 ) -> None:
     """Hold subjects out and write the probe made of them. The study never trains on these subjects."""
+    from core.probes import FAMILIES, build_probe
+    from core.slices.demo import demo_tables
+    from core.slices.table import open_table
+
     slices = open_table(table or demo_tables()[0])
     target = path or slices.path.with_name("probe.arrow")
     probe = build_probe(slices, target, held_out=held_out, per_family=per_family, clean=clean, seed=seed)

@@ -145,7 +145,7 @@ def held_out_families(probe: SliceTable, trained: Collection[str] = PAPER) -> li
     """
     families = probe.metadata.source.get("families", {}) if probe.metadata.source.get("kind") == "probe" else {}
     if not families:
-        raise BadInput(f"{probe.path}: not a probe; make one with python -m core.probe --table TABLE")
+        raise BadInput(f"{probe.path}: not a probe; make one with python -m core.probe --train TABLE")
     held_out = [name for name, facts in families.items() if facts["held_out"]]
     left = [name for name in held_out if name not in FAMILIES or not set(FAMILIES[name].like) & set(trained)]
     if not left:

@@ -15,7 +15,7 @@ from torch import nn
 from core.checkpoint import save_detector
 from core.config import Config, from_dict, to_dict
 from core.durable import write_json
-from core.errors import BadStudy
+from core.errors import BadStudy, nearest
 from core.evaluation import Scorer, evaluate, objective, scorer_of
 from core.examples import write_examples
 from core.floor import floor_scorers
@@ -89,9 +89,10 @@ def find_best(name: str | None, runs: Path = Path("runs")) -> Best:
         if data.get("format") != FORMAT:
             raise BadStudy(f"{folder / 'best.json'}: has format {data.get('format')}, expected {FORMAT}")
         return Best(folder, data)
-    known = ", ".join(sorted(file.parent.name for file in runs.glob("*/best.json"))) or "none"
+    known = sorted(file.parent.name for file in runs.glob("*/best.json"))
     wanted = f"study {name!r} has" if name else "there is"
-    raise BadStudy(f"{runs}: {wanted} no best.json; finished studies: {known}; python -m study.search writes one")
+    hint = nearest(name or "", known) or "; python -m study.search writes one"
+    raise BadStudy(f"{runs}: {wanted} no best.json; finished studies: {', '.join(known) or 'none'}{hint}")
 
 
 def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:

@@ -1,6 +1,7 @@
 """The training loop: a generator of epochs. It knows nothing of searches; whoever listens may stop it by closing it."""
 
 import math
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from core import checkpoint
 from core.batches import Batches
 from core.config import Config, Training, to_dict
 from core.detectors import Batch, Settling
-from core.errors import BadConfig, BadStudy, BadTable, TrainingFailed
+from core.errors import BadConfig, BadStudy, BadTable, TrainingFailed, nearest
 from core.provenance import provenance
 from core.slices.table import SliceTable
 
@@ -52,6 +53,8 @@ def choose_device(name: str = "auto") -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise BadConfig(f"device = {name!r}: torch {torch.__version__} sees no GPU here; use cpu or auto")
+    if name != "cpu" and re.fullmatch(r"cuda(:\d+)?", name) is None:
+        raise BadConfig(f"device = {name!r}: expected auto, cpu or cuda{nearest(name, ('auto', 'cpu', 'cuda'))}")
     return torch.device(name)
 
 

@@ -16,7 +16,7 @@ from annotated_types import Ge
 from pydantic import TypeAdapter, ValidationError
 
 from core.config import Config
-from core.errors import BadConfig
+from core.errors import BadConfig, nearest
 from core.presets import PRESETS
 from study.parameters import STRICT, Choice, Range, Value
 from study.space import Plan, Space, settled
@@ -121,7 +121,10 @@ def _check(ablation: Ablation) -> None:
         if not name.replace("-", "").replace("_", "").isalnum():
             raise BadConfig(f"arms.{name}: expected a name of letters, digits, - and _")
         if (arm.preset or ablation.preset) not in PRESETS:
-            raise BadConfig(f"arms.{name}.preset = {arm.preset!r}: expected one of {', '.join(PRESETS)}")
+            wrong = arm.preset or ablation.preset
+            raise BadConfig(
+                f"arms.{name}.preset = {wrong!r}: expected one of {', '.join(PRESETS)}{nearest(wrong, PRESETS)}"
+            )
         if arm.space and ablation.study.trials is None:
             raise BadConfig(f"arms.{name}.space: expected study.trials, the number of trials of each arm's search")
         try:

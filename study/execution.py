@@ -196,6 +196,7 @@ def execute(
     slots: Slots,
     progress: Progress,
     interrupted: threading.Event,
+    loggers: Sequence[tune.Callback] = (),
 ) -> None:
     """Run all remaining assignments, of which there must be some. Returns early when `interrupted` is set.
 
@@ -203,7 +204,7 @@ def execute(
     had not ended stay unfinished.
 
     families: of the probe, those that the objective averages over. folder: checkpoints, one folder per trial.
-    attempts: where Tune keeps what it needs while it runs.
+    attempts: where Tune keeps what it needs while it runs. loggers: Tune's callbacks for other tools.
     """
     task = {
         "train": (train.path, train.digest),
@@ -217,7 +218,7 @@ def execute(
     halt, deaths = _Halt(interrupted), Deaths()
     with progress, halt.on_refusal(), deaths.told_by_tune():
         while ledger.waiting and not interrupted.is_set():
-            _attempt(ledger, task, folder, attempts, slots, progress, halt, deaths)
+            _attempt(ledger, task, folder, attempts, slots, progress, halt, deaths, loggers)
     if halt.reason:
         raise BadStorage(halt.reason)
 
@@ -231,6 +232,7 @@ def _attempt(
     progress: Progress,
     halt: _Halt,
     deaths: Deaths,
+    loggers: Sequence[tune.Callback],
 ) -> None:
     """Hand out everything that remains. A trial that Tune gave up, and the ledger did not, remains for another."""
     given_up: dict[int, str] = {}
@@ -249,7 +251,7 @@ def _attempt(
             storage_filesystem=filesystem() if is_remote(attempts.resolve()) else None,
             failure_config=tune.FailureConfig(max_failures=-1),  # `deaths` decides
             stop=_Interrupt(halt.interrupted),
-            callbacks=[Silent()],
+            callbacks=[Silent(), *loggers],
             verbose=0,
         ),
     ).fit()

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from core.durable import write_json
-from core.errors import BadStudy
+from core.errors import BadStudy, nearest
 from core.mirror import address, fetch, place
 from core.probes import held_out_families
 from core.slices.cache import open_cached
@@ -189,9 +189,10 @@ def find_study(name: str | None, runs: Path = RUNS) -> StudyFolder:
     known = sorted(runs.glob("*/study.json"), key=_last_change)
     if name is None and known:
         return StudyFolder(known[-1].parent)
-    names = ", ".join(file.parent.name for file in known) or "none"
+    names = [file.parent.name for file in known]
     wanted = f"study {name!r}" if name else "a study"
-    raise BadStudy(f"{runs}: {wanted} was not found; there are: {names}; python -m study.search begins one")
+    hint = nearest(name or "", names) or "; python -m study.search begins one"
+    raise BadStudy(f"{runs}: {wanted} was not found; there are: {', '.join(names) or 'none'}{hint}")
 
 
 def _last_change(definition: Path) -> float:

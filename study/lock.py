@@ -11,7 +11,7 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from core.console import err, out
@@ -23,6 +23,22 @@ PATIENCE = 4  # beats that are waited for before a holder on another machine cou
 SETTLING = 2.0  # seconds in which two writers to object storage see each other
 
 Holder = dict[str, Any]
+
+
+class Driver(NamedTuple):
+    """Who holds a study, in words. lives: None for a process on another machine."""
+
+    words: str
+    lives: bool | None
+
+
+def driver(folder: Path) -> Driver | None:
+    """The driver that holds a study, None where nobody does; nothing is waited for or taken over."""
+    place = LockObject(folder / "driver" / "lock") if is_remote(folder) else LockFile(folder / "driver.lock")
+    if (holder := place.holder()) is None:
+        return None
+    lives = _lives_here(holder)
+    return Driver(f"process {holder['pid']} on {holder['host']}{', which is gone' if lives is False else ''}", lives)
 
 
 class StudyLock:
@@ -191,11 +207,16 @@ def _read(content: bytes) -> Holder:
         return nobody
 
 
+def _lives_here(holder: Holder) -> bool | None:
+    if holder.get("boot") != _boot():
+        return None
+    started = _started(holder["pid"])
+    return started is not None and started == holder["started"]
+
+
 def _lives(holder: Holder, place: LockFile) -> bool:
-    here = _this_process()
-    if holder.get("boot") == here["boot"]:
-        started = _started(holder["pid"])
-        return started is not None and started == holder["started"]
+    if (here := _lives_here(holder)) is not None:
+        return here
     seen = place.touched()
     for _ in range(PATIENCE):
         time.sleep(BEAT)

@@ -1,33 +1,152 @@
 """Options that the programs of a study share, as types for typer."""
 
+from enum import StrEnum
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-TrainTable = Annotated[Path | None, typer.Option(help="Slice table of healthy slices. Default: the demo's.")]
-ProbeTable = Annotated[Path | None, typer.Option(help="Probe table. Default: built from the training table.")]
-TestTable = Annotated[Path | None, typer.Option(help="Test table, opened only after selection.")]
-StudyName = Annotated[str | None, typer.Option(help="Name of the study. Default: the space's.")]
+from core.options import DATA, MACHINE
+
+STUDY = "The study"
+"""Heading of the options that say what a study is and how much it spends."""
+LOOKING = "Looking, without starting"
+"""Heading of the options that only tell."""
+
+
+class Tool(StrEnum):
+    """What --log may name."""
+
+    TENSORBOARD = "tensorboard"
+    MLFLOW = "mlflow"
+
+
+def space_names(ablations: bool) -> list[str]:
+    """Names of the spaces that come with the project: those to search, or those that compare arms."""
+    shipped = [file for file in files("search_spaces").iterdir() if file.name.endswith(".toml")]
+    return sorted(
+        file.name.removesuffix(".toml")
+        for file in shipped
+        if ("\n[arms" in file.read_text(encoding="utf-8")) == ablations
+    )
+
+
+def searchable(incomplete: str) -> list[str]:
+    """What a shell offers for --space of a search."""
+    return [name for name in space_names(ablations=False) if name.startswith(incomplete)]
+
+
+def comparable(incomplete: str) -> list[str]:
+    """What a shell offers for --space of an ablation."""
+    return [name for name in space_names(ablations=True) if name.startswith(incomplete)]
+
+
+def study_names(incomplete: str) -> list[str]:
+    """What a shell offers for the name of a study: those under `runs`."""
+    return [file.parent.name for file in Path("runs").glob("*/study.json") if file.parent.name.startswith(incomplete)]
+
+
+TrainTable = Annotated[
+    Path | None,
+    typer.Option(metavar="TABLE", help="Slice table of healthy slices. Default: the demo's.", rich_help_panel=DATA),
+]
+ProbeTable = Annotated[
+    Path | None,
+    typer.Option(metavar="TABLE", help="Probe table. Default: built from the training table.", rich_help_panel=DATA),
+]
+TestTable = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="TABLE",
+        help="Test table, opened only after selection. Default: nothing is tested.",
+        rich_help_panel=DATA,
+    ),
+]
+StudyName = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Name of the study. Default: the space's.",
+        rich_help_panel=STUDY,
+        autocompletion=study_names,
+    ),
+]
 Runs = Annotated[
-    Path | None, typer.Option(help="Folder of all studies that all nodes see, or s3://BUCKET/FOLDER. Default: runs.")
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Folder of all studies that all nodes see, or s3://BUCKET/FOLDER. Default: runs.",
+        rich_help_panel=DATA,
+    ),
 ]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", help="fixed.PATH=VALUE, study.FIELD=VALUE or arms.NAME.PATH=VALUE, may be repeated."),
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="fixed.PATH=VALUE, study.FIELD=VALUE or arms.NAME.PATH=VALUE; may be repeated. Default: none.",
+        rich_help_panel=STUDY,
+    ),
 ]
 Database = Annotated[
-    str | None, typer.Option(help="postgresql://USER@HOST/NAME to record trials in. Default: a journal file.")
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="postgresql://USER@HOST/NAME to record trials in. Default: a journal file.",
+        rich_help_panel=DATA,
+    ),
 ]
-Cpus = Annotated[int, typer.Option("--cpus-per-trial", min=1, help="CPUs, and threads, of one trial.")]
+Log = Annotated[
+    list[Tool] | None,
+    typer.Option(
+        help="Also log every epoch for this tool, into the study's folder; may be repeated. Default: for none.",
+        rich_help_panel=DATA,
+    ),
+]
+Cpus = Annotated[
+    int,
+    typer.Option(
+        "--cpus-per-trial", min=1, metavar="N", help="CPUs, and threads, of one trial.", rich_help_panel=MACHINE
+    ),
+]
 Gpus = Annotated[
-    float | None, typer.Option("--gpus-per-trial", min=0, help="GPUs of one trial. Default: 1 where there are any.")
+    float | None,
+    typer.Option(
+        "--gpus-per-trial",
+        min=0,
+        metavar="SHARE",
+        help="GPUs of one trial. Default: 1 where there are any.",
+        rich_help_panel=MACHINE,
+    ),
 ]
 Memory = Annotated[
     float | None,
-    typer.Option("--memory-per-trial", min=0.1, help="GiB that one training may allocate. Default: no limit."),
+    typer.Option(
+        "--memory-per-trial",
+        min=0.1,
+        metavar="GIB",
+        help="GiB that one training may allocate. Default: no limit.",
+        rich_help_panel=MACHINE,
+    ),
 ]
-Concurrent = Annotated[int | None, typer.Option(min=1, help="Trials at a time at most. Default: what fits now.")]
+Concurrent = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="Trials at a time at most. Default: what fits now.", rich_help_panel=MACHINE),
+]
 Cache = Annotated[
-    Path | None, typer.Option(help="Folder on each node's own disk to copy tables to. Default: none is copied.")
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Folder on each node's own disk to copy tables to. Default: none is copied.",
+        rich_help_panel=MACHINE,
+    ),
+]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Tell what would be tried, for how long and where, and end: starts no Ray and writes nothing.",
+        rich_help_panel=LOOKING,
+    ),
 ]

@@ -1,6 +1,6 @@
 """What every kind of study does alike: check that subjects do not meet, and carry out a ledger on the cluster."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -17,15 +17,17 @@ from study.folder import Definition, StudyFolder, subjects_by_role
 from study.ledger import Ledger
 from study.lock import StudyLock
 from study.progress import Progress
+from study.tracking import loggers, require_packages
 
 
 @dataclass(frozen=True)
 class Phases:
-    """One call of a study: its folder, what it is, and the cluster that carries it out."""
+    """One call of a study: its folder, what it is, the cluster that carries it out, and tools that it logs for."""
 
     folder: StudyFolder
     definition: Definition
     cluster: Cluster
+    log: Sequence[str] = ()
 
     @property
     def events(self) -> Events:
@@ -37,6 +39,9 @@ class Phases:
         out.print(f"{phase}: {ledger.summary()}", markup=False)
         if ledger.remaining() > 0:
             done = ledger.total - ledger.remaining()
+            slots = self.cluster.slots
+            progress = Progress(phase, ledger.total, done, ledger.epochs, to_dict(base), slots.count)
+            progress.follow(ledger)
             execute(
                 ledger,
                 train=self.definition.train,
@@ -44,9 +49,10 @@ class Phases:
                 families=self.definition.judged_by(),
                 folder=self.folder.root / phase,
                 attempts=self.folder.root / "attempts",
-                slots=self.cluster.slots,
-                progress=Progress(phase, ledger.total, done, ledger.epochs, to_dict(base)),
+                slots=slots,
+                progress=progress,
                 interrupted=self.cluster.interrupted,
+                loggers=loggers(self.log, self.folder, phase, base),
             )
         return not self.cluster.interrupted.is_set()
 
@@ -73,15 +79,19 @@ class Phases:
 
 
 @contextmanager
-def opened(folder: StudyFolder, definition: Definition, cluster: Cluster) -> Iterator[tuple[Phases, bool]]:
+def opened(
+    folder: StudyFolder, definition: Definition, cluster: Cluster, log: Sequence[str] = ()
+) -> Iterator[tuple[Phases, bool]]:
     """The phases of a study on a cluster, and whether it is new, while this process alone carries it out.
 
-    Raises BadStudy when another process does, or when the folder holds another study.
+    log: see study.tracking. Raises BadConfig when a package for it is missing, BadStudy when another process carries
+    the study out, or when the folder holds another study.
     """
+    require_packages(log)
     with cluster, StudyLock(folder.root, cluster.interrupted):
         new = folder.define(definition)
         out.print(f"study {folder.name} in {address(folder.root)}: {'begins' if new else 'goes on'}", markup=False)
-        yield Phases(folder, folder.definition(), cluster), new
+        yield Phases(folder, folder.definition(), cluster, log), new
 
 
 @contextmanager

@@ -4,6 +4,8 @@ Examples:
     python -m study.report                            the newest study
     python -m study.report runs/demo
     python -m study.report demo --out demo.html
+
+Exit codes: 0 done; 2 a mistake, told in one sentence; 130 stopped by Ctrl-C.
 """
 
 from pathlib import Path

@@ -9,7 +9,7 @@ preset      the configuration to start from, by its name in core/presets/
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from importlib.resources import files
 from itertools import combinations
 from pathlib import Path
@@ -20,7 +20,7 @@ from annotated_types import Ge
 from pydantic import TypeAdapter, ValidationError
 
 from core.config import Config, flatten, override, to_dict
-from core.errors import BadConfig
+from core.errors import BadConfig, nearest
 from core.presets import PRESETS
 from study.parameters import STRICT, Choice, Range, Value
 
@@ -61,7 +61,7 @@ class Space:
 
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:
-            raise ValueError(f"expected one of {', '.join(PRESETS)}")
+            raise ValueError(f"expected one of {', '.join(PRESETS)}{nearest(self.preset, PRESETS)}")
 
     def base(self) -> Config:
         """The configuration that trials depart from."""
@@ -123,6 +123,9 @@ class Space:
         return values
 
 
+_FIELDS = [each.name for kind in (Plan, Space, Range, Choice) for each in fields(kind)]
+
+
 def read_space(name: str) -> tuple[str, str]:
     """A space by path, or by the name of one that comes with the project: (name, text). Raises BadConfig."""
     path = Path(name)
@@ -135,7 +138,8 @@ def read_space(name: str) -> tuple[str, str]:
         known = sorted(
             f.name.removesuffix(".toml") for f in files("search_spaces").iterdir() if f.name.endswith(".toml")
         )
-        raise BadConfig(f"search space {name!r}: not a file and not one of {', '.join(known)}")
+        near = nearest(name, known)
+        raise BadConfig(f"search space {name!r}: not a file and not one of {', '.join(known)}{near}")
     return path.stem, text
 
 
@@ -165,7 +169,8 @@ def build_space(data: dict[str, Any], where: str) -> Space:
         problems = [p for p in error.errors() if "Choice" not in p["loc"]] or error.errors()
         path = ".".join(str(part) for part in problems[0]["loc"] if part != "Range")
         value = "" if isinstance(problems[0]["input"], dict) else f" = {problems[0]['input']!r}"
-        raise BadConfig(f"{where}: {path}{value}: {problems[0]['msg']}") from None
+        hint = nearest(str(problems[0]["loc"][-1]), _FIELDS) if "nexpected" in problems[0]["msg"] else ""
+        raise BadConfig(f"{where}: {path}{value}: {problems[0]['msg']}{hint}") from None
     try:
         space.check()
     except BadConfig as mistake:
@@ -229,8 +234,11 @@ def settled(text: str, settings: Mapping[str, Value]) -> tuple[dict[str, Any], s
             case ["arms", name, setting] if isinstance(arms.get(name), dict):
                 arms[name][setting] = value
             case _:
-                known = f", or under {', '.join(f'arms.{name}' for name in arms)}" if arms else ""
+                known = [f"fixed.{name}" for name in flatten(to_dict(Config()))]
+                known += [f"study.{each.name}" for each in fields(Plan)]
+                under = f", or under {', '.join(f'arms.{name}' for name in arms)}" if arms else ""
                 raise BadConfig(
-                    f"--set {path}={value}: expected a path under fixed or study, such as fixed.training.epochs{known}"
+                    f"--set {path}={value}: expected a path under fixed or study, such as fixed.training.epochs{under}"
+                    f"{nearest(path, known)}"
                 )
     return data, text + "".join(f"# --set {path} = {value!r}\n" for path, value in settings.items())

@@ -13,7 +13,6 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 import torch
 from annotated_types import Ge, Le
-from sklearn.covariance import ledoit_wolf
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -72,6 +71,8 @@ class CutPasteClassifierDetector(nn.Module):
     @torch.no_grad()
     def settle(self, clean: Iterable[Tensor]) -> None:
         """Measure mean and precision of healthy embeddings; the covariance is shrunk (Ledoit & Wolf)."""
+        from sklearn.covariance import ledoit_wolf  # takes as long to import as torch, and most trainings need none
+
         found = torch.cat([self.embed(image) for image in clean]).double().cpu().numpy()
         covariance, _ = ledoit_wolf(found)
         # Embeddings that never vary would have no precision.

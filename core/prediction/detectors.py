@@ -33,7 +33,7 @@ def open_detector(
         made = Inference.of(slices).preprocessing if slices else before.preprocessing
         if made is None:
             named = f"{slices.path} does not tell" if slices else f"there is no {NAME}"
-            raise BadInput(f"{address(folder)}: how its slices were made is not known ({named}); name its --table")
+            raise BadInput(f"{address(folder)}: how its slices were made is not known ({named}); name its --train")
         if healthy is None and before.calibration is None:
             raise BadInput(
                 f"{address(folder)}: its maps have no scale yet; name a --probe, or a table of healthy slices "

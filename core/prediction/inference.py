@@ -71,7 +71,7 @@ def load_inference(folder: Path) -> Inference | None:
         calibration = Calibration(tuple(knots["logits"]), tuple(knots["values"])) if knots else None
         preprocessing = _preprocessing(content["preprocessing"] or {}, address(path))
     except (ValueError, KeyError, TypeError, AttributeError) as damaged:
-        raise BadInput(f"{address(path)}: cannot be read ({damaged!r}); core.predict --table makes it anew") from None
+        raise BadInput(f"{address(path)}: cannot be read ({damaged!r}); core.predict --train makes it anew") from None
     if weights != _digest(folder):
         raise BadInput(f"{address(path)}: belongs to other weights than model.safetensors beside it; remove it")
     return Inference(preprocessing, calibration, None if threshold is None else float(threshold))

@@ -18,7 +18,7 @@ def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         (("core.train", "--set", "loss.alhpa=0.3"), "did you mean loss.alpha"),
         (("core.train", "--set", "loss.alpha=7"), "loss.alpha = 7"),
         (("core.train", "--best", "nothing"), "no best.json"),
-        (("core.probe", "--table", "missing.arrow"), "missing.arrow"),
+        (("core.probe", "--train", "missing.arrow"), "missing.arrow"),
         (("study.search", "--space", "nonsense"), "nonsense"),
         (("study.report", "nothing"), "'nothing' was not found"),
     ],

@@ -72,7 +72,7 @@ def test_other_weights_and_damage_are_refused(detector: Path) -> None:
 def test_a_detector_that_tells_nothing_is_refused_by_what_is_missing(
     bare: Path, healthy: SliceTable, tmp_path: Path
 ) -> None:
-    with pytest.raises(BadInput, match=r"how its slices were made is not known .* name its --table"):
+    with pytest.raises(BadInput, match=r"how its slices were made is not known .* name its --train"):
         open_detector(bare, CPU)
     with pytest.raises(BadInput, match=r"healthy\.arrow does not tell"):
         open_detector(bare, CPU, table=healthy.path)

@@ -55,7 +55,7 @@ def test_mistakes_are_one_sentence_and_leave_nothing(detector: Path, store: Stor
         (["detector", "scans"], "none of 1 scans can be used"),
         (["scans"], "there is no best.json"),
         (["detector", "scans", "--out", "scans"], "is the folder of the scans"),
-        (["detector", "detector", "scans", "--probe", "p.arrow"], "--table and --probe belong to one detector"),
+        (["detector", "detector", "scans", "--probe", "p.arrow"], "--train and --probe belong to one detector"),
         (["scans", "detector/config.json"], "expected a .nii or .nii.gz file"),
     ]
     for arguments, sentence in mistakes:

@@ -47,7 +47,7 @@ def test_mistakes_end_with_one_sentence(folders: Path) -> None:
     for arguments, told in (
         (("--protocol", "mood", "pred", "label", "--out", "x.json"), "pred/toy_1.nii.gz: no such prediction"),
         (("--protocol", "mood", "pred"), "expected two folders, PREDICTIONS and LABELS, and got 1"),
-        (("--protocol", "mood", "pred", "label", "--table", "t"), "--table t: expected only with --protocol slices"),
+        (("--protocol", "mood", "pred", "label", "--table", "t"), "--test t: expected only with --protocol slices"),
         (("pred", "label"), "label: expected only with --protocol mood"),
         (("--protocol", "voxels"), "--protocol 'voxels': expected slices or mood"),
     ):

@@ -1,13 +1,20 @@
 """A tiny study for real, on Ray: search, interruption, resumption, replicates, retraining."""
 
 import json
+import os
 import signal
+import struct
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from tensorboardX.proto.event_pb2 import Event
 
 from core.slices.table import SliceTable
-from tests.programs import LOOPBACK, SPACE, Place, listening, wait_for
+from tests.programs import LOOPBACK, SPACE, Place, finished_trials, listening, wait_for
+
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+from mlflow import MlflowClient
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +120,8 @@ def test_a_fork_begins_with_the_best_of_another_study(place: Place) -> None:
     refused = place.run(place.search("--trials", "2"))
     assert refused.returncode == 2
     assert "--fork NAME" in refused.stderr
-    done = place.run(place.search("--study", "tiny", "--fork", "branch", "--trials", "2"))
+    logs = ("--log", "tensorboard", "--log", "mlflow")
+    done = place.run(place.search("--study", "tiny", "--fork", "branch", "--trials", "2", *logs))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "are tried again first" in done.stdout
     old = pq.read_table(place.root / "runs" / "tiny" / "trials.parquet").to_pylist()
@@ -122,6 +130,42 @@ def test_a_fork_begins_with_the_best_of_another_study(place: Place) -> None:
     nothing = place.run(place.search("--study", "absent", "--fork", "other"))
     assert nothing.returncode == 2
     assert "study.json" in nothing.stderr
+
+
+def test_what_was_logged_is_what_was_recorded(place: Place) -> None:
+    """The fork above logged every epoch for TensorBoard and for MLflow, into its folder."""
+    folder = place.root / "runs" / "branch"
+    recorded = finished_trials(folder / "journal.log")
+    assert {phase for phase, _ in recorded} == {"search", "replicates"}
+    for (phase, number), (_, _, curve) in recorded.items():
+        (events,) = (folder / "tensorboard" / phase / f"{number:05d}").glob("events.out.tfevents.*")
+        assert _scalars(events, "ray/tune/objective") == pytest.approx(curve)
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    for phase in ("search", "replicates"):
+        experiment = client.get_experiment_by_name(f"branch/{phase}")
+        assert experiment is not None
+        runs = client.search_runs([experiment.experiment_id])
+        assert len(runs) == sum(study == phase for study, _ in recorded)
+        for run in runs:
+            _, _, curve = recorded[phase, int(run.data.tags["trial_name"])]
+            points = client.get_metric_history(run.info.run_id, "objective")
+            assert {point.step: point.value for point in points} == pytest.approx(curve)
+            assert run.info.status == "FINISHED"
+    assert not list(place.root.glob("mlruns*"))
+
+
+def _scalars(events: Path, name: str) -> dict[int, float]:
+    """A scalar by step. The file is a row of records: length, checksum, an Event, checksum."""
+    data, place = events.read_bytes(), 0
+    found: dict[int, float] = {}
+    while place < len(data):
+        (size,) = struct.unpack_from("<Q", data, place)
+        event = Event.FromString(data[place + 12 : place + 12 + size])
+        for value in event.summary.value:
+            if value.tag == name:
+                found[event.step] = value.simple_value
+        place += 16 + size
+    return found
 
 
 def test_a_configuration_that_fails_does_not_stop_the_study(place: Place) -> None:

@@ -1,0 +1,77 @@
+"""A name that does not exist: one sentence with the nearest that does, exit code 2, no traceback."""
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from stored_studies import Stored
+
+from core.console import run
+
+SPACE = "[study]\ntrials = 3\n[space]\n"
+
+
+def _ended(monkeypatch: pytest.MonkeyPatch, program: str, *words: str) -> int:
+    """Run a program in this process and give its exit code."""
+    monkeypatch.setattr(sys, "argv", [f"{program.replace('.', '/')}.py", *words])
+    with pytest.raises(SystemExit) as end:
+        run(import_module(program).main)
+    return int(str(end.value.code))
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("study.search --space dmo", "did you mean demo?"),
+        ("study.ablation --space shape", "did you mean shapes?"),
+        ("study.search --set fixed.loss.alhpa=0.3", "did you mean loss.alpha?"),
+        ("study.search --set loss.alpha=0.3", "did you mean fixed.loss.alpha?"),
+        ("study.search --set study.trails=3", "did you mean trials?"),
+        ("study.search --set fixed.synthesis.mask.kind=brsh", "did you mean brush?"),
+        ("study.search --set fixed.detector.kind=segmentor", "did you mean segmenter?"),
+        ("study.ablation --set arms.brsh.loss.alpha=1", "under arms.brush"),
+        ("study.search --status smal", "did you mean small?"),
+        ("study.search --study smal --fork other", "did you mean small?"),
+        ("study.search --space mine.toml", "did you mean robust?"),
+        ("study.search --log tensorbord", "did you mean tensorboard?"),
+        ("study.search --sapce demo", "did you mean --space?"),
+        ("study.search --trials many", "'--trials': Input should be a valid integer"),
+        ("study.report smal", "did you mean small?"),
+        ("core.train --best smal", "did you mean small?"),
+        ("core.train --preset robsut", "did you mean robust?"),
+        ("core.train --set loss.alhpa=0.3", "did you mean loss.alpha?"),
+        ("core.train --set score=men", "did you mean mean?"),
+        ("core.train --device cude --train healthy.arrow", "did you mean cuda?"),
+        ("core.train --prest robust", "did you mean --preset?"),
+        ("core.ingest foldr scans", "did you mean folder?"),
+        ("core.ingest --plane coronel", "did you mean coronal?"),
+        ("core.evaluate --protocol mod", "did you mean mood?"),
+        ("core.predict scan.nii.gz --volume-score top_slice", "did you mean top_slices?"),
+        ("core.probe --held-uot 0.5", "did you mean --held-out?"),
+        ("core.export --ot detector.onnx", "did you mean --out?"),
+        ("core.predict", "missing argument"),
+    ],
+)
+def test_the_nearest_name_is_told(
+    line: str,
+    told: str,
+    finished: Stored,
+    healthy_table: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(finished.folder.root.parents[1])
+    Path("mine.toml").write_text(f'preset = "robusd"\n{SPACE}')
+    Path("healthy.arrow").symlink_to(healthy_table)
+    assert _ended(monkeypatch, *line.split()) == 2
+    said = capsys.readouterr()
+    assert told in said.err
+    assert "Traceback" not in said.err
+    assert len(said.err.strip().splitlines()) == 1, said.err
+    assert said.err.startswith("error: ")
+
+
+@pytest.fixture(scope="session")
+def healthy_table(healthy) -> Path:  # type: ignore[no-untyped-def]
+    return Path(healthy.path)
