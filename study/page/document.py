@@ -11,6 +11,7 @@ from study.page.html import Html, Section, tag
 from study.page.replicated import replicated_section
 from study.page.searched import searched_section
 from study.page.shown import shown_section
+from study.page.spent import spent_section
 from study.page.tested import tested_section
 from study.page.troubles import troubles_section
 from study.page.verdict import headline, verdict_section
@@ -25,9 +26,10 @@ SECTIONS = (
     searched_section,
     shown_section,
     chosen_section,
+    spent_section,
     troubles_section,
 )
-OF_ABLATIONS = (ablation_section, tested_section, shown_section, chosen_section, troubles_section)
+OF_ABLATIONS = (ablation_section, tested_section, shown_section, chosen_section, spent_section, troubles_section)
 
 
 def page(record: StudyRecord, written: datetime | None = None) -> str:

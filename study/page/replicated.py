@@ -43,6 +43,7 @@ def _points(info: ReplicatesInfo, objective: str) -> Html:
         table(head, rows, caption="Objective at full budget", words=2, marked=(0,)),
         plot(
             draw_replicates(info, objective),
+            name="replicates",
             alt=f"The objective of {len(info.configurations)} configurations under {len(seeds)} seeds, with intervals.",
             caption="Hollow symbols are seeds, dotted lines join the same seed, bars are means with 95 % intervals.",
         ),
@@ -67,6 +68,7 @@ def _differences(info: ReplicatesInfo, objective: str) -> Html:
         ),
         plot(
             draw_differences(info, objective),
+            name="replicates-paired",
             alt=f"Differences of trial {leader} to the other configurations under common seeds, with intervals.",
             caption="Both were trained under the same seeds, so what a seed does to both cancels.",
         ),
@@ -103,6 +105,7 @@ def _probe(record: StudyRecord) -> Html:
         ),
         plot(
             draw_families(info),
+            name="probe-families",
             alt=f"Pixel average precision on the probe by family; hardest for the winner: {info.families[0]}.",
             caption="Symbols are means over seeds, bars their range.",
         ),

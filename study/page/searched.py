@@ -60,6 +60,7 @@ def _history(record: StudyRecord) -> Html:
         paragraphs(words),
         plot(
             draw_history(info, record.objective),
+            name="history",
             alt=f"The objective of {len(info.points)} trials in the order of asking. {words}",
             caption="Filled symbols reached the full budget, hollow ones were stopped and show their last epoch."
             + (" Crosses at the foot failed." if info.failed else ""),
@@ -74,6 +75,7 @@ def _learning(record: StudyRecord, best: int | None) -> Html:
         tag("h3", "Learning curves"),
         plot(
             draw_learning(info, record.objective),
+            name="learning",
             alt=f"The objective after each epoch of {len(info.curves)} trials; {stopped} were stopped early.",
             caption="After every epoch a trial is scored on the probe. Stopped trials are pale and end in a cross.",
         ),
@@ -97,6 +99,7 @@ def _rungs(record: StudyRecord) -> Html:
         ),
         plot(
             draw_rungs(info, record.objective),
+            name="rungs",
             alt="; ".join(f"epoch {r.epoch}: {len(r.members)} came, {r.stopped} were stopped" for r in info.rungs),
             caption="Filled symbols went on, hollow ones were stopped.",
         ),
@@ -119,6 +122,7 @@ def _importance(record: StudyRecord) -> Html:
         leaders = "; ".join(f"{info.about}: {info.shares[0][0]} {info.shares[0][1]:.0%}" for info in shown)
         drawn = plot(
             draw_importance(shown),
+            name="importance",
             alt=f"Shares of importance. {leaders}.",
             caption="Shares add up to 1 within a panel. A share says nothing of the direction.",
         )
@@ -133,6 +137,7 @@ def _parallel(record: StudyRecord, best: int | None) -> Html:
         tag("h3", "All settings at once"),
         plot(
             draw_parallel(info),
+            name="parallel",
             alt=f"{len(info.lines)} trials as lines through {len(info.axes) - 1} parameters to the objective.",
             caption="One line per trial; stopped ones are pale, the winner is bold. A line dips below an axis whose "
             "setting it does not have.",

@@ -103,12 +103,14 @@ def _figures(info: DetectorsInfo, score: str) -> Html:
     return join(
         plot(
             draw_intervals(info, panels),
+            name="test-figures",
             alt=f"Estimates with intervals of every detector and the floor; the winner's pixel AP is "
             f"{figure(best.estimate if best else None)}.",
             caption=f"Pixels over the frame, slices by {score}; the lead is in pixel AP. The floor is grey.",
         ),
         plot(
             draw_curves(info),
+            name="test-curves",
             alt="ROC curves at the left, precision-recall curves at the right, of every detector and the floor.",
             caption="Pixels of the whole frame, first seed. Dashed red is what guessing reaches. At low prevalence the "
             "right panel decides: an AUROC can look good while most alarms are false.",
@@ -140,6 +142,7 @@ def _families(info: DetectorsInfo) -> Html:
         table(("", *found.families), rows, caption=caption, marked=(0,)),
         plot(
             draw_families(found),
+            name="test-families",
             alt=f"Pixel average precision by lesion family; hardest for the winner: {found.families[0]}.",
             caption="Symbols are means over seeds, bars their range; the hardest for the winner is at the bottom.",
         ),
