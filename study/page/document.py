@@ -50,9 +50,12 @@ def page(record: StudyRecord, written: datetime | None = None) -> str:
         "body",
         tag("a", "To the verdict", href="#verdict", class_="skip"),
         _contents(record, sections),
-        tag("main", _title(record, written), *(_section(section) for section in sections)),
+        tag(
+            "main", _title(record, written), *(_section(section) for section in sections), data_study=record.folder.name
+        ),
         tag("script", Html(get_plotlyjs())),
         tag("script", _resource("page.js")),
+        tag("script", _resource("selection.js")),
     )
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
 

@@ -4,6 +4,7 @@ from core.errors import StudyError
 from study.figures.families import draw_families, families_info
 from study.figures.replicated import ReplicatesInfo, draw_differences, draw_replicates, replicates_info
 from study.page.html import Child, Html, Section, join, paragraphs, plot, table, tag
+from study.page.trials import trial_button
 from study.page.words import count, figure, interval
 from study.records import StudyRecord
 
@@ -28,7 +29,7 @@ def _points(info: ReplicatesInfo, objective: str) -> Html:
     seeds = sorted({seed for one in info.configurations for seed in one.values})
     head = ("configuration", "masks", "mean and interval", *(f"seed {seed}" for seed in seeds))
     rows: list[list[Child]] = [
-        [f"trial {one.trial}", one.shape or "–", interval(one.interval, 4)]
+        [join("trial ", trial_button(one.trial)), one.shape or "–", interval(one.interval, 4)]
         + [figure(one.values.get(seed), 4) for seed in seeds]
         for one in info.configurations
     ]
