@@ -5,7 +5,7 @@ with the table. Pixel figures are pooled over slices, as in the paper, over the 
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
@@ -17,6 +17,7 @@ from core.config import ScoreName
 from core.detectors import Detector
 from core.metrics import Ranking, ScoreHistogram, matched_auroc, pooled, rank
 from core.scores import SCORES, sample_scores
+from core.sizes import lesion_areas, size_classes
 from core.slices.table import SliceTable
 
 Scorer = Callable[[Tensor], Tensor]
@@ -30,6 +31,7 @@ class Evaluation:
     frame, tissue: pixel histograms by (subject, family); family is "" for slices without one.
     sample: anomaly score of each slice by score name, (N,) float32. anomalous: (N,) bool. subject, family: (N,) names.
     stratum: (N,) tenth of the table's slices by tissue area, 0 to 9.
+    area, sizes: anomalous pixels of each slice, (N,), and pixel histograms by the bounds of that area; where asked for.
     """
 
     frame: dict[tuple[str, str], ScoreHistogram]
@@ -39,6 +41,8 @@ class Evaluation:
     subject: NDArray[np.str_]
     family: NDArray[np.str_]
     stratum: NDArray[np.intp]
+    area: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    sizes: dict[tuple[int, int], ScoreHistogram] = field(default_factory=dict)
 
     def pixel(self, *, tissue: bool = False) -> Ranking:
         """Pooled over all pixels of the frame, or of the tissue (image > 0)."""
@@ -101,11 +105,16 @@ def objective(figures: dict[str, float], families: Collection[str]) -> float:
     return float(np.mean([figures[f"family.{name}.average_precision"] for name in families]))
 
 
-def evaluate(scorer: Scorer, table: SliceTable, *, device: torch.device, batch: int = 64) -> Evaluation:
-    """Score every slice of a table. Raises ValueError when a map holds NaN."""
+def evaluate(
+    scorer: Scorer, table: SliceTable, *, device: torch.device, batch: int = 64, by_size: bool = False
+) -> Evaluation:
+    """Score every slice of a table. by_size: keep results by size of lesion too. Raises ValueError for NaN in a map."""
     frame: dict[tuple[str, str], ScoreHistogram] = {}
     tissue: dict[tuple[str, str], ScoreHistogram] = {}
     sample: dict[ScoreName, list[NDArray[np.float32]]] = {name: [] for name in SCORES}
+    area = lesion_areas(table) if by_size else np.empty(0, np.int64)
+    classes = size_classes(area) if by_size else {}
+    sizes: dict[tuple[int, int], ScoreHistogram] = {}
     family = np.array([name or "" for name in table.family])
     keys = list(zip(table.subject.tolist(), family.tolist(), strict=True))
     # Rows of one subject and family together, so that each histogram is filled once and then kept in its small form.
@@ -125,10 +134,15 @@ def evaluate(scorer: Scorer, table: SliceTable, *, device: torch.device, batch: 
             inside = images[chosen] > 0
             frame.setdefault(key, ScoreHistogram()).add(pixel_scores[chosen], truth[chosen])
             tissue.setdefault(key, ScoreHistogram()).add(pixel_scores[chosen][inside], truth[chosen][inside])
+        for bounds, members in classes.items():
+            if members[rows].any():
+                found = sizes.setdefault(bounds, ScoreHistogram())
+                found.add(pixel_scores[members[rows]], truth[members[rows]])
     back = np.argsort(order)
     anomalous = ~table.normal
     scores = {name: np.concatenate(values)[back] for name, values in sample.items()}
-    return Evaluation(frame, tissue, scores, anomalous, table.subject, family, tenths(table.foreground))
+    strata = tenths(table.foreground)
+    return Evaluation(frame, tissue, scores, anomalous, table.subject, family, strata, area, sizes)
 
 
 def scorer_of(detector: nn.Module, *, bf16: bool = False) -> Scorer:

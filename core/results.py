@@ -8,6 +8,7 @@ import numpy as np
 
 from core.bootstrap import Quantity, matched_interval, pixel_difference, pixel_interval, sample_interval
 from core.config import ScoreName
+from core.distributions import by_size, calibration, score_histograms
 from core.evaluation import Evaluation
 from core.intervals import Interval
 from core.metrics import pooled
@@ -42,6 +43,8 @@ def detector_entry(
         "thresholds": [float(threshold) for threshold in thresholds],
         "curves": _curves(on_test[0]),
         "prevalence": on_test[0].pixel().prevalence,
+        **_behind(on_test, config["score"]),
+        "calibration": calibration(on_test[0]) if config["detector"]["kind"] == "segmenter" else None,
     }
 
 
@@ -60,6 +63,8 @@ def postprocessed_entry(
         for seed, (settings, choice) in zip(winner["seeds"], chosen, strict=True)
     ]
     entry = detector_entry(POSTPROCESSED, winner["config"], winner["seeds"], on_test, on_probe)
+    # Steps on maps move their values, so these are no probabilities any more.
+    entry |= {"calibration": None}
     return entry | {"kind": "postprocessed", "postprocessing": {"chosen_on": "probe", "by_seed": steps}}
 
 
@@ -99,6 +104,8 @@ def floor_entry(name: str, on_test: Evaluation, score: ScoreName) -> dict[str, A
         "thresholds": [],
         "curves": _curves(on_test),
         "prevalence": on_test.pixel().prevalence,
+        **_behind([on_test], score),
+        "calibration": None,
     }
 
 
@@ -147,6 +154,11 @@ def _intervals(runs: Sequence[Evaluation], score: ScoreName) -> dict[str, dict[s
 def _curves(evaluation: Evaluation) -> dict[str, Any]:
     curves = pooled(evaluation.frame.values()).thinned_curves()
     return {name: np.asarray(values).tolist() for name, values in curves._asdict().items()}
+
+
+def _behind(runs: Sequence[Evaluation], score: ScoreName) -> dict[str, Any]:
+    """Histograms of scores under the first seed, and results by size of lesion under every seed."""
+    return {"scores": score_histograms(runs[0], score), "sizes": by_size(runs, score)}
 
 
 def _words(interval: dict[str, Any]) -> str:

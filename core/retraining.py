@@ -25,6 +25,7 @@ from core.panels import look, rows_to_show, write_panels
 from core.postprocessing import Choice, Postprocessing, choose, postprocessed, restorer_of
 from core.prediction.inference import Inference, save_inference
 from core.probes import held_out_families
+from core.protocols.beside_paper import Described, beside_paper
 from core.provenance import provenance
 from core.results import (
     POSTPROCESSED,
@@ -156,16 +157,18 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
         often = "once" if opened == 1 else f"again, {opened} times now, so its figures are no longer of unseen data"
         say(f"opening the test table {often}: {len(test)} slices of {len(test.subjects)} subjects")
         on_test = {
-            name: [evaluate(scorer_of(each, bf16=bf16), test, device=chosen) for each in found]
+            name: [evaluate(scorer_of(each, bf16=bf16), test, device=chosen, by_size=True) for each in found]
             for name, found in detectors.items()
         }
         floors = {
-            name: evaluate(scorer, test, device=chosen)
+            name: evaluate(scorer, test, device=chosen, by_size=True)
             for name, scorer in floor_scorers(table.images(rows), chosen).items()
         }
         after = {
             where: [
-                raw if step.settings.does_nothing else evaluate(step.scorer, slices, device=chosen)
+                raw
+                if step.settings.does_nothing
+                else evaluate(step.scorer, slices, device=chosen, by_size=where == "test")
                 for step, raw in zip(steps, raws, strict=True)
             ]
             for where, slices, raws in (("probe", probe, on_probe["winner"]), ("test", test, on_test["winner"]))
@@ -183,6 +186,10 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
         result["entries"] = entries
         result["differences"] = against
         result["floor_verdict"] = verdict_on_floor(entries, against)
+        described = Described.of(test)
+        held_out = len({*table.subjects} & {*probe.subjects})
+        result["test"]["described"] = str(described)
+        result["paper"] = beside_paper(entries, described, Described.of(table), held_out)
         scorer = scorer_of(detectors["winner"][shipped], bf16=bf16)
         write_examples(target / "examples.npz", scorer, test, device=chosen, score=winner.score)
         first = {name: (found[0], scorer_of(found[0], bf16=bf16)) for name, found in detectors.items()}

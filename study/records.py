@@ -97,7 +97,7 @@ class StudyRecord:
     """Everything that a report needs; what is not there yet is None or empty.
 
     space: None when today's program cannot read the recorded text. best, evaluation, ablation: the JSON
-    files as they are.
+    files as they are. arm_searches: of an ablation, the trials of each arm that searched settings of its own.
     """
 
     folder: StudyFolder
@@ -109,6 +109,16 @@ class StudyRecord:
     best: dict[str, Any] | None
     evaluation: dict[str, Any] | None
     ablation: dict[str, Any] | None = None
+    arm_searches: dict[str, tuple[TrialRecord, ...]] = field(default_factory=dict)
+
+    @property
+    def phases(self) -> dict[str, tuple[TrialRecord, ...]]:
+        """Trainings by phase, in their order: the search, or those of arms by name, and what followed it."""
+        arms = {f"search of {name}": trials for name, trials in self.arm_searches.items()}
+        last = "arms under every seed" if self.compares_arms else "replicates"
+        return {
+            name: found for name, found in ({"search": self.trials} | arms | {last: self.replicates}).items() if found
+        }
 
     @property
     def compares_arms(self) -> bool:
@@ -153,7 +163,9 @@ def read_study(folder: StudyFolder) -> StudyRecord:
     definition = folder.definition()
     space = _space(definition)
     trials, replicates = (_recorded(folder, definition, phase) for phase in ("search", "replicates"))
-    epochs = space.base().training.epochs if space else max((t.epochs for t in (*trials, *replicates)), default=0)
+    arms = {arm: found for arm in _searching(definition) if (found := _recorded(folder, definition, f"search-{arm}"))}
+    known = (trial.epochs for found in (trials, replicates, *arms.values()) for trial in found)
+    epochs = space.base().training.epochs if space else max(known, default=0)
     return StudyRecord(
         folder,
         definition,
@@ -164,6 +176,7 @@ def read_study(folder: StudyFolder) -> StudyRecord:
         _json(folder.best),
         _json(folder.retrained / "evaluation.json"),
         _json(folder.ablation),
+        arms,
     )
 
 
@@ -188,6 +201,12 @@ def _space(definition: Definition) -> Space | None:
         return with_settings(space_text(definition), settings_of(definition), definition.space_name)[0]
     except (StudyError, ValueError, SyntaxError):
         return None
+
+
+def _searching(definition: Definition) -> list[str]:
+    """Arms of an ablation that search settings of their own."""
+    arms = tomllib.loads(space_text(definition)).get("arms", {})
+    return [name for name, arm in arms.items() if arm.get("space")]
 
 
 def _recorded(folder: StudyFolder, definition: Definition, phase: str) -> tuple[TrialRecord, ...]:

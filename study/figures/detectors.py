@@ -1,6 +1,7 @@
 """Detectors on the test table: figures with intervals beside the floor, and their ROC and precision-recall curves."""
 
 from collections.abc import Mapping, Sequence
+from math import log10
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
@@ -9,6 +10,7 @@ from plotly.subplots import make_subplots
 from study.figures.style import ACCENT, dress, number, plain, reach, series_looks
 
 WINNER = "winner"
+_DECADES = -4  # of the log axis of false positive rates: rarer alarms than 1 in 10,000 pixels are not told apart
 
 
 class Estimate(NamedTuple):
@@ -128,32 +130,48 @@ def draw_intervals(info: DetectorsInfo, quantities: Mapping[str, str]) -> go.Fig
 
 
 def draw_curves(info: DetectorsInfo) -> go.Figure:
-    """ROC and precision-recall of the first seed; dashed at the prevalence is what guessing reaches."""
-    drawn = make_subplots(1, 2, horizontal_spacing=0.09)
+    """ROC and precision-recall of the first seed, below with a log axis; dashed is what guessing reaches."""
+    drawn = make_subplots(2, 2, horizontal_spacing=0.09, vertical_spacing=0.14)
     for row, look in zip(info.detectors, series_looks([row.shape for row in info.detectors]), strict=True):
         line = {"color": look.colour, "width": 3.5 if row.name == WINNER else 1.8, "dash": look.dash}
         for column, (x, y) in enumerate((("false_positive_rate", "recall"), ("recall", "precision")), 1):
-            drawn.add_trace(
-                go.Scatter(
-                    x=row.curves[x], y=row.curves[y], mode="lines", line=line, name=plain(row.label),
-                    legendgroup=row.label, showlegend=column == 1, hovertemplate="%{x:.3f}, %{y:.3f}",
-                ),
-                1, column,
-            )  # fmt: skip
-    dress(drawn, x="", y="", height=430, showlegend=True)
+            for level in (1, 2):
+                drawn.add_trace(
+                    go.Scatter(
+                        x=row.curves[x], y=row.curves[y], mode="lines", line=line, name=plain(row.label),
+                        legendgroup=row.label, showlegend=column == level == 1, hovertemplate="%{x:.3g}, %{y:.3g}",
+                    ),
+                    level, column,
+                )  # fmt: skip
+    dress(drawn, x="", y="", height=780, showlegend=True)
     guess = {"color": ACCENT, "width": 1.5, "dash": "dash"}
-    drawn.add_shape(type="line", x0=0, y0=0, x1=1, y1=1, line=guess, row=1, col=1)
-    drawn.add_hline(y=info.prevalence, line=guess, row=1, col=2)
+    rates = [10 ** (exponent / 8) for exponent in range(8 * _DECADES, 1)]
+    for level, line_of in ((1, [0.0, 1.0]), (2, rates)):
+        drawn.add_trace(
+            go.Scatter(x=line_of, y=line_of, mode="lines", line=guess, showlegend=False, hoverinfo="skip"), level, 1
+        )
+        drawn.add_hline(y=info.prevalence, line=guess, row=level, col=2)
+        drawn.update_xaxes(title_text="false positive rate (pixels)", row=level, col=1)
+        drawn.update_yaxes(title_text="true positive rate (pixels)", range=[-0.01, 1.02], row=level, col=1)
+        drawn.update_xaxes(title_text="recall (pixels)", range=[-0.01, 1.01], row=level, col=2)
+        drawn.update_yaxes(title_text="precision (pixels)", row=level, col=2)
     drawn.add_annotation(
         x=1, y=info.prevalence, text=f"prevalence {info.prevalence:.3f}", showarrow=False, xanchor="right",
         yanchor="bottom", row=1, col=2,
     )  # fmt: skip
-    drawn.update_xaxes(range=[-0.01, 1.01])
-    drawn.update_yaxes(range=[-0.01, 1.02])
-    drawn.update_xaxes(title_text="false positive rate (pixels)", row=1, col=1)
-    drawn.update_yaxes(title_text="true positive rate (pixels)", row=1, col=1)
-    drawn.update_xaxes(title_text="recall (pixels)", row=1, col=2)
-    return drawn.update_yaxes(title_text="precision (pixels)", row=1, col=2)
+    drawn.update_xaxes(range=[-0.01, 1.01], row=1, col=1)
+    drawn.update_yaxes(range=[-0.01, 1.02], row=1, col=2)
+    drawn.update_xaxes(
+        type="log",
+        dtick=1,
+        exponentformat="power",
+        range=[_DECADES, 0],
+        title_text="false positive rate, log",
+        row=2,
+        col=1,
+    )
+    lowest = min(_DECADES / 2, log10(info.prevalence) - 0.2) if info.prevalence else _DECADES / 2
+    return drawn.update_yaxes(type="log", dtick=1, range=[lowest, 0.02], title_text="precision, log", row=2, col=2)
 
 
 def _estimate(found: Mapping[str, Any]) -> Estimate:

@@ -76,6 +76,7 @@ def draw_history(info: HistoryInfo, objective: str) -> go.Figure:
                             "size": 10 if full else 8,
                             "opacity": 1 if full else 0.8,
                         },
+                        customdata=[p.number for p in chosen],
                         text=[f"trial {p.number}: {number(p.value)} at epoch {p.epochs}" for p in chosen],
                         hoverinfo="text",
                     )
@@ -89,6 +90,7 @@ def draw_history(info: HistoryInfo, objective: str) -> go.Figure:
                 mode="markers",
                 name="failed",
                 marker={"symbol": "x-thin-open", "color": ACCENT, "size": 9, "line": {"width": 2}},
+                customdata=[trial for trial, _ in info.failed],
                 text=[f"trial {trial} failed: {plain(reason[:120])}" for trial, reason in info.failed],
                 hoverinfo="text",
             )

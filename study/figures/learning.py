@@ -49,9 +49,11 @@ def draw_learning(info: LearningInfo, objective: str) -> go.Figure:
         x: list[float | None] = []
         y: list[float | None] = []
         text: list[str | None] = []
+        numbers: list[int | None] = []
         for curve in chosen:
             x += [*(epoch for epoch, _ in curve.points), None]
             y += [*(value for _, value in curve.points), None]
+            numbers += [*(curve.number for _ in curve.points), None]
             text += [*(f"trial {curve.number}, epoch {e}: {number(v)}" for e, v in curve.points), None]
         name = f"trial {info.best}, {shape_name(shape)}" if best else shape_name(shape) + ("" if full else ", stopped")
         traces.append(
@@ -64,6 +66,7 @@ def draw_learning(info: LearningInfo, objective: str) -> go.Figure:
                 marker={"symbol": look.symbol, "size": 8 if best else 5},
                 opacity=1 if full else 0.55,
                 text=text,
+                customdata=numbers,
                 hoverinfo="text",
                 connectgaps=False,
             )
@@ -82,6 +85,7 @@ def draw_learning(info: LearningInfo, objective: str) -> go.Figure:
                     "color": [look_of(curve.shape).colour for curve, _, _ in ends],
                     "line": {"width": 2},
                 },
+                customdata=[curve.number for curve, _, _ in ends],
                 text=[f"trial {curve.number} stopped at epoch {epoch}" for curve, epoch, _ in ends],
                 hoverinfo="text",
             )

@@ -5,25 +5,16 @@ condition nor log axes, cannot dim single lines, and does not print.
 """
 
 from collections.abc import Sequence
-from math import log10
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
-from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import TrialState
 
+from study.figures.axes import Axis, axis_of, place_of, searched, word_of
 from study.figures.style import FONT, GREY, figure, look_of, number, plain, shape_name
 from study.records import TrialRecord
 
 ABSENT = -0.12  # where a line passes an axis whose parameter it does not have
-
-
-class Axis(NamedTuple):
-    """One axis: its dotted name and its ticks, (place in 0..1, text)."""
-
-    name: str
-    ticks: tuple[tuple[float, str], ...]
-    log: bool = False
 
 
 class Line(NamedTuple):
@@ -49,19 +40,17 @@ def parallel_info(trials: Sequence[TrialRecord], objective: str, best: int | Non
     scored = [trial for trial in trials if trial.value is not None and trial.params]
     if not scored:
         return ParallelInfo((), (), best)
-    searched: dict[str, BaseDistribution] = {}
-    for trial in scored:
-        searched |= {name: kind for name, kind in trial.distributions.items() if name not in searched}
+    kinds = searched(scored)
     values = [trial.value for trial in scored if trial.value is not None]
     low, high = min(values), max(values)
     span = (high - low) or 1.0
     middle = (low + high) / 2
-    axes = [_axis(name, kind) for name, kind in searched.items()]
+    axes = [axis_of(name, kind) for name, kind in kinds.items()]
     axes.append(Axis(objective, ((0.0, number(low, 3)), (0.5, number(middle, 3)), (1.0, number(high, 3)))))
     lines = []
     for trial in scored:
-        places = [_place(kind, trial.params[name]) if name in trial.params else None for name, kind in searched.items()]
-        words = [_word(trial.params[name]) if name in trial.params else "not searched" for name in searched]
+        places = [place_of(kind, trial.params[name]) if name in trial.params else None for name, kind in kinds.items()]
+        words = [word_of(trial.params[name]) if name in trial.params else "not searched" for name in kinds]
         lines.append(
             Line(
                 trial.number,
@@ -85,10 +74,12 @@ def draw_parallel(info: ParallelInfo) -> go.Figure:
         x: list[float | None] = []
         y: list[float | None] = []
         text: list[str | None] = []
+        numbers: list[int | None] = []
         for line in info.lines:
             if (line.number == info.best, line.full, line.shape) != (is_best, full, shape):
                 continue
             x += [*columns, None]
+            numbers += [line.number] * len(columns) + [None]
             y += [*(ABSENT if place is None else place for place in line.places), None]
             text += [
                 *(
@@ -103,7 +94,8 @@ def draw_parallel(info: ParallelInfo) -> go.Figure:
         )
         traces.append(
             go.Scatter(
-                x=x, y=y, text=text, hoverinfo="text", mode="lines+markers", name=name, connectgaps=False,
+                x=x, y=y, text=text, customdata=numbers, hoverinfo="text", mode="lines+markers", name=name,
+                connectgaps=False,
                 line={"color": look.colour, "width": 4 if is_best else 1.8, "dash": "solid" if full else "dot"},
                 marker={"symbol": look.symbol, "size": 8 if is_best else 5},
                 opacity=1 if full else 0.5,
@@ -139,29 +131,3 @@ def _written(column: int, axis: Axis) -> list[dict[str, Any]]:
     name = plain(axis.name) + (" (log)" if axis.log else "")
     below = {"x": column, "y": ABSENT - 0.06, "xanchor": "right", "yanchor": "top", "xshift": 10, "showarrow": False}
     return [*ticks, below | {"text": name, "textangle": -32, "font": {"size": 11, "family": FONT}}]
-
-
-def _axis(name: str, kind: BaseDistribution) -> Axis:
-    if isinstance(kind, CategoricalDistribution):
-        last = max(len(kind.choices) - 1, 1)
-        return Axis(name, tuple((index / last, str(choice)) for index, choice in enumerate(kind.choices)))
-    low, high = float(getattr(kind, "low", 0.0)), float(getattr(kind, "high", 1.0))
-    if getattr(kind, "log", False):
-        return Axis(name, ((0.0, number(low, 3)), (0.5, number((low * high) ** 0.5, 2)), (1.0, number(high, 3))), True)
-    return Axis(name, ((0.0, number(low, 3)), (0.5, number((low + high) / 2, 3)), (1.0, number(high, 3))))
-
-
-def _place(kind: BaseDistribution, value: Any) -> float | None:
-    if isinstance(kind, CategoricalDistribution):
-        # Another trial may have been asked from other choices, when the space of a loose Optuna study was edited.
-        return kind.choices.index(value) / max(len(kind.choices) - 1, 1) if value in kind.choices else None
-    low, high = float(getattr(kind, "low", 0.0)), float(getattr(kind, "high", 1.0))
-    if high <= low:
-        return 0.5
-    if getattr(kind, "log", False):
-        return (log10(value) - log10(low)) / (log10(high) - log10(low))
-    return (float(value) - low) / (high - low)
-
-
-def _word(value: Any) -> str:
-    return number(value) if isinstance(value, float) else str(value)

@@ -79,6 +79,7 @@ def draw_replicates(info: ReplicatesInfo, objective: str) -> go.Figure:
             go.Scatter(
                 x=list(one.values.values()), y=[row] * len(one.values), mode="markers", showlegend=False,
                 marker={"symbol": f"{look.symbol}-open", "color": look.colour, "size": 10, "line": {"width": 2}},
+                customdata=[one.trial] * len(one.values),
                 text=[f"trial {one.trial}, seed {seed}: {number(value)}" for seed, value in one.values.items()],
                 hoverinfo="text",
             )

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 from optuna.trial import TrialState
 
-from study.figures.style import GREY, figure, look_of, number, shape_name
+from study.figures.style import GREY, WEBGL_ABOVE, figure, look_of, number, shape_name
 from study.records import TrialRecord
 
 
@@ -61,6 +61,8 @@ def rungs_info(trials: Sequence[TrialRecord], grace: int, reduction: int, budget
 
 def draw_rungs(info: RungsInfo, objective: str) -> go.Figure:
     """One column per rung: filled symbols went on, hollow ones were stopped, the bar is the final cut-off."""
+    points = sum(len(rung.members) for rung in info.rungs)
+    scatter = go.Scattergl if points > WEBGL_ABOVE else go.Scatter
     traces = []
     kinds = sorted({(member.shape, member.stopped) for rung in info.rungs for member in rung.members})
     for shape, stopped in kinds:
@@ -73,7 +75,7 @@ def draw_rungs(info: RungsInfo, objective: str) -> go.Figure:
             if (member.shape, member.stopped) == (shape, stopped)
         ]
         traces.append(
-            go.Scatter(
+            scatter(
                 x=[x for x, _, _ in chosen],
                 y=[member.value for _, member, _ in chosen],
                 mode="markers",
@@ -84,6 +86,7 @@ def draw_rungs(info: RungsInfo, objective: str) -> go.Figure:
                     "size": 9,
                     "opacity": 0.8 if stopped else 1,
                 },
+                customdata=[m.number for _, m, _ in chosen],
                 text=[f"trial {m.number}: {number(m.value)} at epoch {rung.epoch}" for _, m, rung in chosen],
                 hoverinfo="text",
             )

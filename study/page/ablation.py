@@ -79,6 +79,7 @@ def _arms(info: ArmsInfo, record: StudyRecord) -> Html:
         ),
         plot(
             draw_arms(info, record.objective),
+            name="arms",
             alt=f"The objective of {len(info.arms)} arms under {len(info.seeds)} seeds, with intervals.",
             caption="Hollow symbols are seeds, bars are means with 95 % intervals.",
         ),
@@ -100,6 +101,7 @@ def _pairs(info: ArmsInfo, found: dict[str, Any], record: StudyRecord) -> Html:
         tag("h3", "Paired differences"),
         plot(
             draw_gaps(info, record.objective),
+            name="arms-paired",
             alt=f"Differences of {info.arms[0].name} to each other arm under common seeds, with intervals.",
             caption="The same seed for both, so what a seed does to both cancels. Coloured: apart after correction.",
         ),

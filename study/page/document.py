@@ -12,6 +12,7 @@ from study.page.methods import methods_section
 from study.page.replicated import replicated_section
 from study.page.searched import searched_section
 from study.page.shown import shown_section
+from study.page.spent import spent_section
 from study.page.tested import tested_section
 from study.page.troubles import troubles_section
 from study.page.verdict import headline, verdict_section
@@ -26,6 +27,7 @@ SECTIONS = (
     searched_section,
     shown_section,
     chosen_section,
+    spent_section,
     troubles_section,
 )
 OF_ABLATIONS = (
@@ -34,6 +36,7 @@ OF_ABLATIONS = (
     methods_section,
     shown_section,
     chosen_section,
+    spent_section,
     troubles_section,
 )
 
@@ -56,9 +59,12 @@ def page(record: StudyRecord, written: datetime | None = None) -> str:
         "body",
         tag("a", "To the verdict", href="#verdict", class_="skip"),
         _contents(record, sections),
-        tag("main", _title(record, written), *(_section(section) for section in sections)),
+        tag(
+            "main", _title(record, written), *(_section(section) for section in sections), data_study=record.folder.name
+        ),
         tag("script", Html(get_plotlyjs())),
         tag("script", _resource("page.js")),
+        tag("script", _resource("selection.js")),
     )
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
 

@@ -106,19 +106,28 @@ def details(summary: Child, *children: Child) -> Html:
     return tag("details", tag("summary", summary), *children)
 
 
-def plot(figure: go.Figure, *, alt: str, caption: Child = "") -> Html:
-    """A plotly figure with its words. The page's script draws it; its data cannot end the script element."""
+def plot(figure: go.Figure, *, name: str, alt: str, caption: Child = "") -> Html:
+    """A plotly figure with its words. The page's script draws it; its data cannot end the script element.
+
+    name: unique within a study's report; the name of its file where figures are written as files.
+    """
     described: dict[str, Any] = json.loads(figure.to_json(validate=False))
-    content = json.dumps(described | {"config": CONFIG}, ensure_ascii=False, separators=(",", ":"))
-    content = content.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
     height = int(figure.layout.height or 400)
     return tag(
         "figure",
         tag("div", role="img", aria_label=alt, class_="canvas", data_height=height, style=f"height:{height}px"),
-        tag("script", Html(content), type="application/json"),
+        data(described | {"config": CONFIG}),
         tag("figcaption", caption) if caption else "",
         class_="plot",
+        data_name=name,
     )
+
+
+def data(value: Any, **attributes: str) -> Html:
+    """Plain data for the page's script."""
+    content = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    content = content.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+    return tag("script", Html(content), type="application/json", **attributes)
 
 
 def picture(source: str, *, alt: str, caption: Child) -> Html:

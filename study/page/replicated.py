@@ -4,6 +4,7 @@ from core.errors import StudyError
 from study.figures.families import draw_families, families_info
 from study.figures.replicated import ReplicatesInfo, draw_differences, draw_replicates, replicates_info
 from study.page.html import Child, Html, Section, join, paragraphs, plot, table, tag
+from study.page.trials import trial_button
 from study.page.words import count, figure, interval
 from study.records import StudyRecord
 
@@ -28,7 +29,7 @@ def _points(info: ReplicatesInfo, objective: str) -> Html:
     seeds = sorted({seed for one in info.configurations for seed in one.values})
     head = ("configuration", "masks", "mean and interval", *(f"seed {seed}" for seed in seeds))
     rows: list[list[Child]] = [
-        [f"trial {one.trial}", one.shape or "–", interval(one.interval, 4)]
+        [join("trial ", trial_button(one.trial)), one.shape or "–", interval(one.interval, 4)]
         + [figure(one.values.get(seed), 4) for seed in seeds]
         for one in info.configurations
     ]
@@ -43,6 +44,7 @@ def _points(info: ReplicatesInfo, objective: str) -> Html:
         table(head, rows, caption="Objective at full budget", words=2, marked=(0,)),
         plot(
             draw_replicates(info, objective),
+            name="replicates",
             alt=f"The objective of {len(info.configurations)} configurations under {len(seeds)} seeds, with intervals.",
             caption="Hollow symbols are seeds, dotted lines join the same seed, bars are means with 95 % intervals.",
         ),
@@ -67,6 +69,7 @@ def _differences(info: ReplicatesInfo, objective: str) -> Html:
         ),
         plot(
             draw_differences(info, objective),
+            name="replicates-paired",
             alt=f"Differences of trial {leader} to the other configurations under common seeds, with intervals.",
             caption="Both were trained under the same seeds, so what a seed does to both cancels.",
         ),
@@ -103,6 +106,7 @@ def _probe(record: StudyRecord) -> Html:
         ),
         plot(
             draw_families(info),
+            name="probe-families",
             alt=f"Pixel average precision on the probe by family; hardest for the winner: {info.families[0]}.",
             caption="Symbols are means over seeds, bars their range.",
         ),

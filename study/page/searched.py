@@ -1,26 +1,25 @@
-"""How was it found: history, learning curves, rungs, importance, parallel coordinates, and the best trials."""
+"""How was it found: history, learning curves, rungs, importance, slices, contour, all settings, the best trials."""
+
+from collections.abc import Sequence
 
 from optuna.trial import TrialState
 
 from core.config import differences, flatten, from_dict
 from core.errors import BadConfig
+from study.figures.contour import contour_info, draw_contour
 from study.figures.history import draw_history, history_info
 from study.figures.importance import draw_importance, importance_info
 from study.figures.learning import draw_learning, learning_info
 from study.figures.parallel import draw_parallel, parallel_info
 from study.figures.rungs import draw_rungs, rungs_info
+from study.figures.slices import draw_slices, slices_info
+from study.figures.thinning import thinned
 from study.page.html import Child, Html, Section, code, details, join, paragraphs, plot, table, tag
-from study.page.words import count, duration, figure, setting, settings
+from study.page.trials import choice, trial_button
+from study.page.words import STATES, count, duration, figure, setting, settings
 from study.records import StudyRecord, TrialRecord, best_first
 
 SHOWN = 12
-STATES = {
-    TrialState.COMPLETE: "full budget",
-    TrialState.PRUNED: "stopped early",
-    TrialState.FAIL: "failed",
-    TrialState.RUNNING: "unfinished",
-    TrialState.WAITING: "waiting",
-}
 
 
 def searched_section(record: StudyRecord) -> Section:
@@ -29,12 +28,23 @@ def searched_section(record: StudyRecord) -> Section:
     if not any(trial.value is not None for trial in record.trials):
         words = "No trial was scored, so there is nothing to draw." if record.trials else "No trial has begun."
         return Section("search", "Search", title, paragraphs(words))
-    best = _best(record)
-    parts = (_history(record), _learning(record, best), _rungs(record), _importance(record), _parallel(record, best))
+    best = winner_of(record)
+    drawn = thinned(record.trials, keep=(best,))
+    parts = (
+        choice(record, best),
+        _history(record),
+        _learning(record, drawn, best),
+        _rungs(record),
+        _importance(record),
+        _slices(record, drawn),
+        _contour(record),
+        _parallel(record, drawn, best),
+    )
     return Section("search", "Search", title, join(*parts, _top(record, best)))
 
 
-def _best(record: StudyRecord) -> int | None:
+def winner_of(record: StudyRecord) -> int | None:
+    """The winner by its trial's number; before there is one, the best at full budget."""
     if record.best is not None:
         return int(record.best["verdict"]["winner"])
     ranked = best_first(record.trials)
@@ -60,6 +70,7 @@ def _history(record: StudyRecord) -> Html:
         paragraphs(words),
         plot(
             draw_history(info, record.objective),
+            name="history",
             alt=f"The objective of {len(info.points)} trials in the order of asking. {words}",
             caption="Filled symbols reached the full budget, hollow ones were stopped and show their last epoch."
             + (" Crosses at the foot failed." if info.failed else ""),
@@ -67,15 +78,25 @@ def _history(record: StudyRecord) -> Html:
     )
 
 
-def _learning(record: StudyRecord, best: int | None) -> Html:
-    info = learning_info(record.trials, record.epochs, best)
+def _some(record: StudyRecord, drawn: Sequence[TrialRecord]) -> str:
+    """That a figure does not draw every trial; '' when it does."""
+    scored = sum(trial.value is not None for trial in record.trials)
+    if len(drawn) == scored:
+        return ""
+    return f" Drawn are {len(drawn):,} of {scored:,} trials: the best, every extreme, and others evenly spread."
+
+
+def _learning(record: StudyRecord, drawn: Sequence[TrialRecord], best: int | None) -> Html:
+    info = learning_info(drawn, record.epochs, best)
     stopped = sum(curve.stopped for curve in info.curves)
     return join(
         tag("h3", "Learning curves"),
         plot(
             draw_learning(info, record.objective),
+            name="learning",
             alt=f"The objective after each epoch of {len(info.curves)} trials; {stopped} were stopped early.",
-            caption="After every epoch a trial is scored on the probe. Stopped trials are pale and end in a cross.",
+            caption="After every epoch a trial is scored on the probe. Stopped trials are pale and end in a cross."
+            + _some(record, drawn),
         ),
     )
 
@@ -97,6 +118,7 @@ def _rungs(record: StudyRecord) -> Html:
         ),
         plot(
             draw_rungs(info, record.objective),
+            name="rungs",
             alt="; ".join(f"epoch {r.epoch}: {len(r.members)} came, {r.stopped} were stopped" for r in info.rungs),
             caption="Filled symbols went on, hollow ones were stopped.",
         ),
@@ -119,23 +141,60 @@ def _importance(record: StudyRecord) -> Html:
         leaders = "; ".join(f"{info.about}: {info.shares[0][0]} {info.shares[0][1]:.0%}" for info in shown)
         drawn = plot(
             draw_importance(shown),
+            name="importance",
             alt=f"Shares of importance. {leaders}.",
             caption="Shares add up to 1 within a panel. A share says nothing of the direction.",
         )
     return join(tag("h3", "What mattered"), words, drawn)
 
 
-def _parallel(record: StudyRecord, best: int | None) -> Html:
-    info = parallel_info(record.trials, record.objective, best)
+def _slices(record: StudyRecord, drawn: Sequence[TrialRecord]) -> Html:
+    info = slices_info(drawn)
+    if not info.panels:
+        return Html("")
+    return join(
+        tag("h3", "Each setting alone"),
+        plot(
+            draw_slices(info, record.objective),
+            name="slices",
+            alt=f"The objective against each of {len(info.panels)} parameters.",
+            caption="The objective against each setting. Filled symbols reached the full budget; hollow ones were "
+            "stopped and show their last epoch, so they lie lower for that reason too. All other settings differ as "
+            "well: a slope is a hint, no effect." + _some(record, drawn),
+        ),
+    )
+
+
+def _contour(record: StudyRecord) -> Html:
+    plan = record.space.study if record.space else None
+    info = contour_info(record.trials, plan.grace if plan and plan.reduction > 1 else None)
+    title = tag("h3", "The two settings that mattered most")
+    if info.x is None or info.y is None:
+        return join(title, paragraphs(f"They cannot be drawn against each other: {info.lacking}."))
+    return join(
+        title,
+        plot(
+            draw_contour(info, record.objective),
+            name="contour",
+            alt=f"The objective over {info.x.name} and {info.y.name} by {len(info.points)} trials, {info.about}.",
+            caption=f"Values of the {info.about}, each point a trial, lighter is better. Between trials the value is "
+            "interpolated, so it hides what no trial tried; all other settings differ as well.",
+        ),
+    )
+
+
+def _parallel(record: StudyRecord, drawn: Sequence[TrialRecord], best: int | None) -> Html:
+    info = parallel_info(drawn, record.objective, best)
     if not info.lines:
         return Html("")
     return join(
         tag("h3", "All settings at once"),
         plot(
             draw_parallel(info),
+            name="parallel",
             alt=f"{len(info.lines)} trials as lines through {len(info.axes) - 1} parameters to the objective.",
             caption="One line per trial; stopped ones are pale, the winner is bold. A line dips below an axis whose "
-            "setting it does not have.",
+            "setting it does not have." + _some(record, drawn),
         ),
     )
 
@@ -151,7 +210,7 @@ def _top(record: StudyRecord, best: int | None) -> Html:
                 effective = settings(differences(from_dict(trial.config), base)) or "the base configuration"
             except BadConfig:
                 effective = settings(flatten(trial.config))
-        name = f"{trial.number}" + (", the preset's own" if trial.is_paper else "")
+        name = join(trial_button(trial.number), ", the preset's own" if trial.is_paper else "")
         rows.append([name, trial.shape or "–", STATES[trial.state], effective, *_numbers(trial)])
     marked = [index for index, trial in enumerate(ranked) if trial.number == best]
     head = ("trial", "masks", "ended", "departs from the base in", "objective", "epochs", "time")

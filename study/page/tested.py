@@ -3,6 +3,7 @@
 from core.results import postprocessing_words
 from study.figures.detectors import WINNER, Detector, DetectorsInfo, detectors_info, draw_curves, draw_intervals
 from study.figures.families import draw_families, families_info
+from study.page.behind import behind_figures, paper_section
 from study.page.html import Child, Html, Section, join, paragraphs, plot, table, tag
 from study.page.words import count, figure, interval, series
 from study.records import StudyRecord
@@ -17,6 +18,7 @@ def tested_section(record: StudyRecord) -> Section:
     info = detectors_info(record.evaluation)
     score = record.best["verdict"]["score"] if record.best else "mean"
     body = join(_about(record, info), _tables(info, score), _figures(info, score), _families(info))
+    body = join(body, behind_figures(record), paper_section(record))
     return Section("test", "Test", TITLE, body)
 
 
@@ -103,15 +105,19 @@ def _figures(info: DetectorsInfo, score: str) -> Html:
     return join(
         plot(
             draw_intervals(info, panels),
+            name="test-figures",
             alt=f"Estimates with intervals of every detector and the floor; the winner's pixel AP is "
             f"{figure(best.estimate if best else None)}.",
             caption=f"Pixels over the frame, slices by {score}; the lead is in pixel AP. The floor is grey.",
         ),
         plot(
             draw_curves(info),
-            alt="ROC curves at the left, precision-recall curves at the right, of every detector and the floor.",
-            caption="Pixels of the whole frame, first seed. Dashed red is what guessing reaches. At low prevalence the "
-            "right panel decides: an AUROC can look good while most alarms are false.",
+            name="test-curves",
+            alt="ROC curves at the left, precision-recall curves at the right, of every detector and the floor; below "
+            "them the same with logarithmic false positive rate and precision.",
+            caption="Pixels of the whole frame, first seed; below, the same with a log axis for the false positive "
+            "rate and for precision. Dashed red is what guessing reaches. At low prevalence the right panels decide: "
+            "an AUROC can look good while most alarms are false.",
         ),
     )
 
@@ -140,6 +146,7 @@ def _families(info: DetectorsInfo) -> Html:
         table(("", *found.families), rows, caption=caption, marked=(0,)),
         plot(
             draw_families(found),
+            name="test-families",
             alt=f"Pixel average precision by lesion family; hardest for the winner: {found.families[0]}.",
             caption="Symbols are means over seeds, bars their range; the hardest for the winner is at the bottom.",
         ),

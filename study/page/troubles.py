@@ -7,6 +7,7 @@ from optuna.trial import TrialState
 from core.errors import StudyError
 from study.figures.detectors import detectors_info
 from study.page.html import Child, Html, Section, join, listing, paragraphs, table, tag
+from study.page.trials import trial_button
 from study.page.words import count
 from study.records import StudyRecord, TrialRecord
 
@@ -27,7 +28,14 @@ def _failures(record: StudyRecord) -> Html:
     if not failed:
         return paragraphs("Nothing failed.")
     rows: list[list[Child]] = [
-        [phase, trial.number, trial.shape or "–", _reason(trial), trial.epochs, trial.node or "–"]
+        [
+            phase,
+            trial_button(trial.number) if phase == "search" else trial.number,
+            trial.shape or "–",
+            _reason(trial),
+            trial.epochs,
+            trial.node or "–",
+        ]
         for phase, trial in failed[:SHOWN]
     ]
     reasons = Counter(_reason(trial) for _, trial in failed).most_common(1)

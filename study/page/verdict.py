@@ -8,14 +8,15 @@ from core.config import Config, flatten, from_dict, to_dict
 from core.errors import BadConfig
 from study.figures.detectors import detectors_info
 from study.page.html import Child, Html, Section, code, details, facts, join, paragraphs, table, tag
+from study.page.spent import cost_in_words
 from study.page.tested import beside_controls
-from study.page.words import capital, count, duration, setting
+from study.page.words import capital, count, setting
 from study.records import StudyRecord
 
 
 def verdict_section(record: StudyRecord) -> Section:
     """The card at the top."""
-    body = join(_card(record), _cost(record))
+    body = join(_card(record), paragraphs(cost_in_words(record)))
     return Section("verdict", "Verdict", "What to use, and how sure we are", body)
 
 
@@ -125,44 +126,3 @@ def _whole(config: dict[str, Any], paper: dict[str, Any]) -> Html:
     rows = [(code(path), setting(value), setting(paper.get(path, "–"))) for path, value in flat.items()]
     marked = [index for index, (path, value) in enumerate(flat.items()) if paper.get(path) != value]
     return table(("setting", "here", "paper"), rows, words=3, marked=marked)
-
-
-def _occupied(record: StudyRecord) -> str:
-    """Worker time times what a trial occupied, over search and replicates; '' when that was not recorded."""
-    trials = [trial for trial in (*record.trials, *record.replicates) if trial.cpus is not None]
-    if not trials:
-        return ""
-    words = f" Search and replicates took {duration(sum(t.seconds * (t.cpus or 0) for t in trials))} of CPU cores"
-    gpus = sum(trial.seconds * (trial.gpus or 0.0) for trial in trials)
-    return f"{words} and {duration(gpus)} of GPUs." if gpus else f"{words}."
-
-
-def _cost(record: StudyRecord) -> Html:
-    """Trainings, epochs and time by phase."""
-    stopped = record.with_state(TrialState.PRUNED)
-    saved = sum(record.epochs - trial.epochs for trial in stopped)
-    rows: list[tuple[Child, ...]] = []
-    for name, trials in (("search", record.trials), ("replicates", record.replicates)):
-        begun = [trial for trial in trials if trial.state != TrialState.WAITING]
-        seconds = sum(trial.seconds for trial in begun)
-        ended = {
-            state: sum(trial.state == state for trial in begun)
-            for state in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING)
-        }
-        rows.append((name, len(begun), *ended.values(), sum(t.epochs for t in begun), duration(seconds)))
-    if record.evaluation:
-        each = record.evaluation.get("seconds_per_training", {})
-        seeds = len(record.evaluation["seeds"])
-        trainings = len(each) * seeds
-        seconds = sum(each.values()) * seeds
-        rows.append(("retraining", trainings, trainings, 0, 0, 0, trainings * record.epochs, duration(seconds)))
-    head = ("phase", "trainings", "full budget", "stopped early", "failed", "unfinished", "epochs", "worker time")
-    words = ""
-    if record.trials:
-        run = sum(trial.epochs for trial in record.trials)
-        words = (
-            f"Early stopping ended {len(stopped)} of {count(len(record.trials), 'trial')} and saved "
-            f"{count(saved, 'epoch')} of {run + saved}. Worker time is training and scoring, summed "
-            f"over trials.{_occupied(record)}"
-        )
-    return join(table(head, rows, caption="What it cost"), paragraphs(words))

@@ -3,7 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from optuna.trial import TrialState
+
 from study.page.html import Child, Html, code, join, tag
+
+STATES = {
+    TrialState.COMPLETE: "full budget",
+    TrialState.PRUNED: "stopped early",
+    TrialState.FAIL: "failed",
+    TrialState.RUNNING: "unfinished",
+    TrialState.WAITING: "waiting",
+}
 
 
 def figure(value: float | None, digits: int = 3) -> str:

@@ -146,8 +146,8 @@ class Stored:
             return torch.logit(batch, eps=1e-3)
 
         device = torch.device("cpu")
-        seen = [evaluate(detector, self.test, device=device)] * len(SEEDS)
-        reversed_ = evaluate(lambda batch: -detector(batch), self.test, device=device)
+        seen = [evaluate(detector, self.test, device=device, by_size=True)] * len(SEEDS)
+        reversed_ = evaluate(lambda batch: -detector(batch), self.test, device=device, by_size=True)
         entries = [
             detector_entry("winner", to_dict(self.winner), SEEDS, seen, seen),
             detector_entry("square", to_dict(self.control), SEEDS, [reversed_] * len(SEEDS), seen),

@@ -1,0 +1,59 @@
+"""Calibration: of the pixels to which a detector gives a probability, the share that is anomalous."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import plotly.graph_objects as go
+
+from study.figures.style import GREY, figure, plain, series_looks
+
+LEAST = 1e-4  # shares below it lie at the edge of the log axes
+
+
+class Calibrated(NamedTuple):
+    """One detector: points (predicted, observed, pixels) by bin of probability, and the mean distance of the two."""
+
+    name: str
+    shape: str
+    points: tuple[tuple[float, float, int], ...]
+    error: float
+
+
+def calibration_info(entries: Sequence[Mapping[str, Any]]) -> tuple[Calibrated, ...]:
+    """From the entries of evaluation.json: of detectors whose maps are probabilities, as far as they were kept."""
+    return tuple(
+        Calibrated(
+            entry["name"],
+            str(entry["config"]["synthesis"]["mask"]["kind"]),
+            tuple(zip(*(entry["calibration"][part] for part in ("predicted", "observed", "pixels")), strict=True)),
+            float(entry["calibration"]["error"]),
+        )
+        for entry in entries
+        if entry.get("calibration")
+    )
+
+
+def draw_calibration(info: Sequence[Calibrated]) -> go.Figure:
+    """Both axes log; on the dashed line a probability means what it says, below it the detector cries wolf."""
+    traces: list[go.Scatter] = []
+    for one, look in zip(info, series_looks([one.shape for one in info]), strict=True):
+        traces.append(
+            go.Scatter(
+                x=[max(predicted, LEAST) for predicted, _, _ in one.points],
+                y=[max(observed, LEAST) for _, observed, _ in one.points],
+                mode="lines+markers", name=plain(one.name), line={"color": look.colour, "dash": look.dash, "width": 2},
+                marker={"symbol": look.symbol, "size": 9},
+                text=[
+                    f"{plain(one.name)}: predicted {p:.3g}, anomalous {o:.3g}, of {n:,} pixels"
+                    for p, o, n in one.points
+                ],
+                hoverinfo="text",
+            )
+        )  # fmt: skip
+    drawn = figure(traces, x="predicted probability (pixels)", y="share that is anomalous", height=430, showlegend=True)
+    drawn.add_shape(
+        type="line", x0=LEAST, y0=LEAST, x1=1, y1=1, line={"color": GREY, "dash": "dash", "width": 1.5}, layer="below"
+    )
+    axis = {"type": "log", "range": [-4.1, 0.1], "tickvals": [1e-4, 1e-3, 1e-2, 1e-1, 1]}
+    drawn.update_xaxes(**axis, ticktext=["≤ 0.0001", "0.001", "0.01", "0.1", "1"])
+    return drawn.update_yaxes(**axis, ticktext=["≤ 0.0001", "0.001", "0.01", "0.1", "1"])
