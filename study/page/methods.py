@@ -42,6 +42,7 @@ def _convergence(record: StudyRecord) -> Html:
         paragraphs(words),
         plot(
             draw_convergence(info, record.objective),
+            name="convergence",
             alt=f"The objective of {len(info)} arms after every epoch. {words}",
             caption="Lines are means over the seeds, ribbons their range. A click on a name hides its arm.",
         ),
