@@ -112,6 +112,12 @@ def _connected() -> Iterator[None]:
             f"RAY_ADDRESS={joined}: {reason}; expected a running cluster, and its token in ~/.ray/auth_token or "
             f"RAY_AUTH_TOKEN"
         ) from None
+    except Exception as failure:
+        if "timed out during startup" not in str(failure):  # Ray has no class of its own for this
+            raise
+        raise BadStudy(
+            "Ray did not start in time, as on a machine that is too busy; the same command tries again"
+        ) from None
     try:
         resources = ray.cluster_resources()
         where = "the Ray cluster" if joined else "Ray on this machine"

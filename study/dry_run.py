@@ -40,7 +40,8 @@ def tell_dry_run(
     families = [name for name in families if name in plan.families or name not in FAMILIES]
     _say("objective", f"pixel-level average precision on the probe, over {', '.join(families)}")
     begun = fetch(folder.definition_file).is_file()
-    _say("storage", f"{address(folder.root)}, which {'has begun and would go on' if begun else 'would be made'}")
+    kept = "has begun: it goes on with the settings that it began with, and refuses others"
+    _say("storage", f"{address(folder.root)}, which {kept if begun else 'would be made'}")
     _say("", f"trials recorded in {database or address(folder.journal)}")
     found = None if train else found_demo_tables(folder.root.parent / "phantom")
     train, test = (train, test) if train else found or (None, None)

@@ -62,7 +62,7 @@ def draw_live(info: Live) -> RenderableType:
     head.add_row(
         Text(f"{info.phase} {info.done}/{info.total}", style="bold"),
         ProgressBar(total=max(info.total, 1), completed=info.done, width=30),
-        Text(f"best {info.best[0]:.4f} (trial {info.best[1]})" if info.best else "none scored yet", style="green"),
+        Text(f"best {info.best[0]:.4f} (trial {info.best[1]})" if info.best else "none in full yet", style="green"),
         Text(f"{len(info.running)} of {info.slots} slots" if info.slots else f"{len(info.running)} running"),
         Text(left_words(info.left)),
     )
@@ -80,7 +80,7 @@ def draw_live(info: Live) -> RenderableType:
         if len(info.running) > _SHOWN:
             parts.append(Text(f"and {len(info.running) - _SHOWN} more"))
     if info.rungs:
-        told = "   ".join(f"{r.epoch}: {r.met} met, best {r.on} go on, from {r.cut:.4f}" for r in info.rungs)
+        told = "   ".join(f"{r.epoch}: {r.met} met, {r.on} may go on, from {r.cut:.4f}" for r in info.rungs)
         parts.append(Text(f"rungs after epoch  {told}", style="dim"))
     return Group(*parts)
 

@@ -40,6 +40,21 @@ def test_trials_are_packed(
     assert (found.gpus, found.count) == expected
 
 
+def test_a_machine_too_busy_for_ray_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray raises a plain Exception then; any other one stays what it is."""
+
+    def refuse(**_: Any) -> None:
+        raise failure
+
+    monkeypatch.setattr(ray, "init", refuse)
+    failure = Exception("The current node timed out during startup. This could happen because ...")
+    with pytest.raises(BadStudy, match="Ray did not start in time"), cluster._connected():
+        pass
+    failure = Exception("something else")
+    with pytest.raises(Exception, match="something else"), cluster._connected():
+        pass
+
+
 @pytest.mark.parametrize(
     "failure", [ConnectionError("Could not reach it.\nMore"), AuthenticationError("no token was found. To generate")]
 )

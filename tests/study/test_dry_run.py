@@ -132,7 +132,7 @@ def test_a_begun_study_is_told_from_what_it_recorded(
     assert _ran(monkeypatch, "study.search", "--space", "small.toml", "--dry-run") == 0
     said = capsys.readouterr().out
     assert "from the epochs that this study has recorded" in said
-    assert "has begun and would go on" in said
+    assert "has begun: it goes on" in said
     assert f"trainings of {BUDGET} epochs" in said
 
 
