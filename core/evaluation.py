@@ -1,7 +1,8 @@
 """Scoring a detector, or a baseline without one, on a slice table: sample level, pixel level, by family, by subject.
 
 Maps are never collected: pixel scores go straight into histograms, one per subject and family, so memory does not grow
-with the table. Pixel figures are pooled over slices, as in the paper, over the whole frame and over tissue alone.
+with the table; on an accelerator they never leave it. Pixel figures are pooled over slices, as in the paper, over the
+whole frame and over tissue alone.
 """
 
 from collections.abc import Callable, Collection
@@ -15,7 +16,9 @@ from torch import Tensor, nn
 
 from core.config import ScoreName
 from core.detectors import Detector
+from core.folding import folded
 from core.metrics import Ranking, ScoreHistogram, matched_auroc, pooled, rank
+from core.pixel_counts import counting
 from core.scores import SCORES, sample_scores
 from core.sizes import lesion_areas, size_classes
 from core.slices.table import SliceTable
@@ -109,9 +112,8 @@ def evaluate(
     scorer: Scorer, table: SliceTable, *, device: torch.device, batch: int = 64, by_size: bool = False
 ) -> Evaluation:
     """Score every slice of a table. by_size: keep results by size of lesion too. Raises ValueError for NaN in a map."""
-    frame: dict[tuple[str, str], ScoreHistogram] = {}
-    tissue: dict[tuple[str, str], ScoreHistogram] = {}
-    sample: dict[ScoreName, list[NDArray[np.float32]]] = {name: [] for name in SCORES}
+    counts = counting(device)
+    sample: dict[ScoreName, list[Tensor]] = {name: [] for name in SCORES}
     area = lesion_areas(table) if by_size else np.empty(0, np.int64)
     classes = size_classes(area) if by_size else {}
     sizes: dict[tuple[int, int], ScoreHistogram] = {}
@@ -121,38 +123,40 @@ def evaluate(
     order = np.array(sorted(range(len(table)), key=lambda row: keys[row]), np.intp)
     for start in range(0, len(order), batch):
         rows = order[start : start + batch]
-        images = table.images(rows)
-        truth = table.masks(rows).astype(bool)
-        pixels = torch.from_numpy(images).to(device).float() / 255
+        images, truth = (_sent(each, device) for each in (table.images(rows), table.masks(rows)))
         with torch.inference_mode():
+            pixels = images.float() / 255
             maps = scorer(pixels).float()
             for name, values in sample_scores(maps, pixels).items():
-                sample[name].append(values.cpu().numpy())
-        pixel_scores = maps.cpu().numpy()
-        for key in dict.fromkeys(keys[row] for row in rows):
-            chosen = np.array([keys[row] == key for row in rows])
-            inside = images[chosen] > 0
-            frame.setdefault(key, ScoreHistogram()).add(pixel_scores[chosen], truth[chosen])
-            tissue.setdefault(key, ScoreHistogram()).add(pixel_scores[chosen][inside], truth[chosen][inside])
+                sample[name].append(values)
+            counts.add(maps, images, truth, [keys[row] for row in rows])
         for bounds, members in classes.items():
             if members[rows].any():
-                found = sizes.setdefault(bounds, ScoreHistogram())
-                found.add(pixel_scores[members[rows]], truth[members[rows]])
+                found, chosen = sizes.setdefault(bounds, ScoreHistogram()), torch.from_numpy(members[rows])
+                found.add(maps.cpu()[chosen].numpy(), truth.cpu()[chosen].numpy())
+    frame, tissue = counts.histograms()
     back = np.argsort(order)
     anomalous = ~table.normal
-    scores = {name: np.concatenate(values)[back] for name, values in sample.items()}
+    scores = {name: torch.cat(values).cpu().numpy()[back] for name, values in sample.items()}
     strata = tenths(table.foreground)
     return Evaluation(frame, tissue, scores, anomalous, table.subject, family, strata, area, sizes)
 
 
 def scorer_of(detector: nn.Module, *, bf16: bool = False) -> Scorer:
-    """A detector's anomaly map as a scorer; the detector must be in evaluation mode."""
+    """A detector's anomaly map as a scorer; the detector, of which a copy is taken, must be in evaluation mode."""
+    ready = cast(Detector, folded(detector))
 
     def score(images: Tensor) -> Tensor:
         with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16):
-            return cast(Detector, detector).anomaly_map(images[:, None].contiguous(memory_format=torch.channels_last))
+            return ready.anomaly_map(images[:, None].contiguous(memory_format=torch.channels_last))
 
     return score
+
+
+def _sent(values: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """On the device, without waiting for what it is doing."""
+    found = torch.from_numpy(values)
+    return found.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else found.to(device)
 
 
 def tenths(area: NDArray[np.floating[Any]]) -> NDArray[np.intp]:

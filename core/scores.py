@@ -26,12 +26,15 @@ def sample_scores(logits: Tensor, image: Tensor) -> dict[ScoreName, Tensor]:
     tissue = (image > 0).flatten(1)
     pixels = tissue.sum(1).clamp_min(1)
     window = max(1, height // 16) // 2 * 2 + 1
-    smooth = functional.avg_pool2d(probability[:, None], window, 1, window // 2, count_include_pad=False)
+    # The mean of a window is the mean of its columns' means, also where the frame cuts it.
+    columns = functional.avg_pool2d(probability[:, None], (window, 1), 1, (window // 2, 0), count_include_pad=False)
+    smooth = functional.avg_pool2d(columns, (1, window), 1, (0, window // 2), count_include_pad=False)
     count = max(1, round(TOP * height * width))
-    # Outside the tissue -1 sorts last and is never averaged, as the number of averaged pixels follows the tissue.
-    ranked = torch.where(tissue, flat, -1.0).sort(1, descending=True).values
+    # Outside the tissue -1 sorts last and is never averaged, as the number of averaged pixels follows the tissue; that
+    # is `count` at most.
+    ranked = torch.where(tissue, flat, -1.0).topk(count, 1).values
     kept = (TOP * pixels).round().clamp_min(1)
-    place = torch.arange(height * width, device=flat.device)
+    place = torch.arange(count, device=flat.device)
     foreground_top = torch.where(place < kept[:, None], ranked.clamp_min(0), 0.0).sum(1) / kept
     return {
         "mean": flat.mean(1),

@@ -74,6 +74,22 @@ def test_slice_scores_by_their_definition() -> None:
     assert found["smooth_max"] == pytest.approx(1.0, abs=1e-6)
 
 
+def test_slice_scores_are_those_of_whole_windows_and_sorted_pixels() -> None:
+    drawn = torch.Generator().manual_seed(0)
+    logits, image = torch.randn((3, 40, 36), generator=drawn), torch.rand((3, 40, 36), generator=drawn)
+    image[1, 5:] = 0
+    image[2] = 1
+    probability, tissue = logits.sigmoid(), image > 0
+    found = sample_scores(logits, image)
+    for place in range(3):
+        inside = probability[place][tissue[place]].sort(descending=True).values
+        kept = max(1, round(0.05 * len(inside)))
+        assert float(found["foreground_top"][place]) == pytest.approx(float(inside[:kept].mean()), abs=1e-6)
+        padded = torch.nn.functional.pad(probability[place], (1, 1, 1, 1), value=torch.nan)
+        windows = padded.unfold(0, 3, 1).unfold(1, 3, 1).flatten(2)
+        assert float(found["smooth_max"][place]) == pytest.approx(float(windows.nanmean(2).max()), abs=1e-6)
+
+
 def test_slices_without_tissue_have_finite_scores() -> None:
     for value in sample_scores(torch.zeros(2, 8, 8), torch.zeros(2, 8, 8)).values():
         assert torch.isfinite(value).all()

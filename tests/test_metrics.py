@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
+import core.metrics as metrics
 from core.metrics import Ranking, ScoreHistogram, pooled, rank
 
 Labelled = tuple[NDArray[np.floating], NDArray[np.bool_]]
@@ -186,6 +187,14 @@ def test_large_arrays_batches_and_workers_count_alike() -> None:
     grid = ScoreHistogram()
     grid.add(scores.reshape(5, 1000, 1000).transpose(2, 0, 1), truth.reshape(5, 1000, 1000).transpose(2, 0, 1))
     assert same(whole, grid)
+
+
+def test_scores_beyond_the_most_at_once_count_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    scores, truth = mixture(700_000)
+    whole = histogram(scores, truth)
+    monkeypatch.setattr(metrics, "MOST", 300_000)
+    assert same(whole, histogram(scores, truth))
+    assert all(same(one, whole) for one in metrics.within(scores, truth, np.ones_like(truth)))
 
 
 def test_counts_outgrow_32_bits() -> None:
