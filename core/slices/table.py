@@ -3,9 +3,11 @@
 import json
 from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from core.errors import BadTable
@@ -46,13 +48,13 @@ class SliceTable:
         self._starts = np.cumsum([0, *(len(images) for images in self._images)])
 
         columns = pa.Table.from_batches(batches)
-        self.dataset = np.array(columns["dataset"].to_pylist())
-        keys = zip(self.dataset, columns["subject"].to_pylist(), strict=True)
-        self.subject = np.array([f"{dataset}/{subject}" for dataset, subject in keys])
-        self.volume = np.array(columns["volume"].to_pylist())
+        self.dataset = _names(columns["dataset"], np.str_)
+        keys = pc.binary_join_element_wise(columns["dataset"], columns["subject"], "/")
+        self.subject = _names(keys, np.str_)
+        self.volume = _names(columns["volume"], np.str_)
         self.slice_index: NDArray[np.int32] = columns["slice_index"].to_numpy()
         self.foreground: NDArray[np.float32] = columns["foreground"].to_numpy()
-        self.family = np.array(columns["family"].to_pylist(), dtype=object)
+        self.family = _names(columns["family"], np.object_)
         self.normal: NDArray[np.bool_] = np.concatenate([np.asarray(b.column("mask").is_null()) for b in batches])
 
     def __len__(self) -> int:
@@ -167,6 +169,14 @@ def write_table(path: Path, volumes: Iterable[VolumeSlices], metadata: TableMeta
             writer.append(volume)
         writer.finish(metadata)
     return open_table(path)
+
+
+def _names(column: pa.ChunkedArray, kind: type[np.generic]) -> NDArray[Any]:
+    """The text of each row, None where it is null; each name is made once, and not once for every slice."""
+    encoded = pc.dictionary_encode(column.combine_chunks())
+    names = np.array([*encoded.dictionary.to_pylist(), *([None] if column.null_count else [])], dtype=kind)
+    found: NDArray[Any] = names[encoded.indices.fill_null(len(names) - 1).to_numpy()]
+    return found
 
 
 def _metadata(shown: str, found: pa.Schema) -> TableMetadata:

@@ -9,7 +9,7 @@ from tests.benchmarks import bench_evaluation, bench_metrics
 
 
 def test_both_ways_to_rank_pixels_agree() -> None:
-    one, other = (way(bench_metrics.batches(100_000)) for way in (bench_metrics.streamed, bench_metrics.concatenated))
+    one, other = (way(bench_metrics.batches(300_000)) for way in (bench_metrics.streamed, bench_metrics.concatenated))
     assert (one.positives, one.negatives) == (other.positives, other.negatives)
     assert one.auroc == pytest.approx(other.auroc, abs=1e-6)
     assert one.average_precision == pytest.approx(other.average_precision, abs=1e-4)
