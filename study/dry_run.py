@@ -71,11 +71,10 @@ def _tell_space(plan: Plan) -> None:
 
 def _tell_budget(plan: Plan) -> None:
     for part in plan.parts:
-        asha = part.least < part.most
-        early = (
-            f", about {part.least:.0f} to {part.most} in all with early stopping" if asha else f", {part.most} in all"
-        )
-        _say(part.name, f"{part.trainings} trainings of {part.epochs} epochs{early}")
+        spent = f"{part.most} epochs in all"
+        if part.least < part.most:
+            spent = f"about {part.least:.0f} to {part.most} epochs in all with early stopping"
+        _say(part.name, f"{part.trainings} trainings of {part.epochs} epochs, {spent}")
     if plan.rungs:
         at = ", ".join(map(str, plan.rungs))
         _say("rungs", f"after epoch {at}: one trial in {plan.keeps} goes on")
