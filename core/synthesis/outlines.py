@@ -7,7 +7,6 @@ centre does. The OpenCV drawing here serves the CPU; `core.synthesis.device` dra
 from dataclasses import dataclass
 from functools import cache
 from math import ceil, floor, isqrt, sqrt
-from typing import Any
 
 import cv2
 import numpy as np
@@ -180,10 +179,10 @@ class Several:
         return np.asarray(np.max([part.draw(height, width) for part in self.parts], 0), np.uint8)
 
 
-def _within(line: NDArray[np.uint8], radius: float) -> NDArray[np.integer[Any]] | NDArray[np.bool_]:
+def _within(line: NDArray[np.uint8], radius: float) -> NDArray[np.uint8] | NDArray[np.bool_]:
     """Which pixels lie within `radius` of those that are 1: two ways to the same, each the faster for its radii."""
     if radius <= _SMALL:
-        return cv2.dilate(line, _disc(_squared(radius)))
+        return np.asarray(cv2.dilate(line, _disc(_squared(radius))), np.uint8)
     if not cv2.countNonZero(line):
         return line
     return cv2.distanceTransform(1 - line, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= radius

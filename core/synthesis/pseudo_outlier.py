@@ -164,7 +164,7 @@ class Synthesis:
         inside = cv2.countNonZero(hard)
         if inside == 0 or self.min_foreground == 0:
             return inside > 0
-        return np.count_nonzero(image * hard) >= self.min_foreground * inside
+        return bool(np.count_nonzero(image * hard) >= self.min_foreground * inside)
 
     def _forced(self, rng: np.random.Generator, image: NDArray[np.float32]) -> PseudoOutlier:
         """A disc on tissue, shifted toward mid-grey by more than epsilon: visible on any slice."""
