@@ -5,6 +5,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -142,11 +143,12 @@ class _Run:
         losses, redrawn, forced = [], 0, 0
         recent: deque[Batch] = deque(maxlen=_STATISTICS_BATCHES)
         self.detector.train()
-        for batch, outliers in self.batches.epoch(number):
-            losses.append(self.step(batch))
-            redrawn += sum(outlier.tries - 1 for outlier in outliers)
-            forced += sum(outlier.forced for outlier in outliers)
-            recent.append(batch)
+        with closing(self.batches.epoch(number)) as batches:
+            for batch, outliers in batches:
+                losses.append(self.step(batch))
+                redrawn += sum(outlier.tries - 1 for outlier in outliers)
+                forced += sum(outlier.forced for outlier in outliers)
+                recent.append(batch)
         loss = float(torch.stack(losses).mean())
         if not math.isfinite(loss):
             raise TrainingFailed(f"the loss of epoch {number} is {loss}; expected a finite number")

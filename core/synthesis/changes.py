@@ -15,6 +15,7 @@ from scipy import ndimage
 from core.synthesis.poisson import blend
 
 Image = NDArray[np.float32]
+Window = tuple[slice, slice]
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,15 @@ class Affine:
 
     def apply(self, image: Image) -> Image:
         """The changed slice."""
-        changed = image * np.float32(1 + self.gain) + np.float32(self.offset)
+        return self.within(image, np.s_[:, :])
+
+    def within(self, image: Image, window: Window) -> Image:
+        """That part of the changed slice. Noise is drawn row by row, so that of the rows below need not be."""
+        changed = image[window] * np.float32(1 + self.gain) + np.float32(self.offset)
         if self.noise_std > 0:
-            changed += self.noise(*image.shape)
-        return np.clip(changed, 0, 1, out=changed)
+            height, width = image.shape
+            changed += _normal(self.noise_seed, window[0].stop or height, width)[window] * np.float32(self.noise_std)
+        return changed.clip(0, 1, out=changed)
 
 
 @dataclass(frozen=True)
@@ -224,9 +230,15 @@ class Moved:
 Change = Affine | Power | Waves | Fill | Smooth | Pull | Mixed | Seamless | Moved
 
 
-def inside(change: Change, image: Image, mask: NDArray[np.uint8]) -> Image:
-    """What the slice becomes inside this mask; Poisson blending alone depends on where that ends."""
-    return change.within(image, mask) if isinstance(change, Seamless) else change.apply(image)
+def inside(change: Change, image: Image, mask: NDArray[np.uint8], window: Window) -> Image:
+    """What that part of the slice becomes inside this mask; Poisson blending alone depends on where that ends."""
+    match change:
+        case Affine():
+            return change.within(image, window)
+        case Seamless():
+            return change.within(image, mask)[window]
+        case _:
+            return change.apply(image)[window]
 
 
 def strength(change: Change) -> float:

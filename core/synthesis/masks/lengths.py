@@ -21,7 +21,7 @@ def ordered(mask: object, low: str, high: str) -> None:
 
 def centred(rng: np.random.Generator, height: int, width: int) -> NDArray[np.float64]:
     """A uniform point of the frame: row and column."""
-    return rng.uniform(0, (height, width))
+    return rng.random(2) * (height, width)
 
 
 def turned(points: NDArray[np.float64], angle: float) -> NDArray[np.float64]:

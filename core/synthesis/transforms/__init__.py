@@ -2,7 +2,9 @@
 tests/synthesis holds it from then on, and `core.probes` says which families of the probe it gives away.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -63,7 +65,12 @@ class Mix:
 
     def decide(self, rng: np.random.Generator, place: Place) -> Change:
         """Choose one transform by weight and draw its quantity."""
+        members, cumulative = self._choices
+        return members[bisect_right(cumulative, rng.random())].decide(rng, place)
+
+    @cached_property
+    def _choices(self) -> tuple[list[Transform], list[float]]:
+        """The transforms, and the cumulative probabilities at which the next one begins."""
         members = list(self.members.values())
-        weights = np.array([member.weight for member in members])
-        chosen = rng.choice(len(members), p=weights / weights.sum())
-        return members[chosen].decide(rng, place)
+        cumulative = np.cumsum([member.weight for member in members])
+        return members, (cumulative / cumulative[-1]).tolist()

@@ -1,0 +1,120 @@
+"""Training steps against the loop that one would write: fp32, Adam, a DataLoader, the same U-Net, in turns in one run.
+
+    python -m tests.benchmarks.bench_training [cpu|cuda]
+
+A step includes its share of making the batch. Times are printed, never asserted: they belong to the machine.
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset
+
+from core.config import Config, override
+from core.slices.layout import TableMetadata, VolumeSlices
+from core.slices.table import SliceTable, write_table
+from core.training import _Run
+from tests.benchmarks.bench_synthesis import plain, slices
+from tests.benchmarks.rows import Row
+
+SIZES = {"small": (8, 64, 8), "paper": (32, 128, 16)}  # base, side, batch
+
+
+class PlainSlices(Dataset[tuple[Tensor, Tensor]]):
+    """Slices with pseudo-outliers made one by one."""
+
+    def __init__(self, images: np.ndarray) -> None:
+        self.images, self.rng = images, np.random.default_rng(0)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        image, mask = plain(self.images[index], self.rng)
+        return torch.from_numpy(image)[None], torch.from_numpy(mask)
+
+
+def plain_steps(config: Config, images: np.ndarray, device: str) -> Iterator[float]:
+    """The loss after each step of the plain loop, for ever."""
+    torch.manual_seed(0)
+    network = config.detector.build(config.loss).to(device).train()
+    optimiser = torch.optim.Adam(network.parameters(), lr=config.training.learning_rate)
+    loader = DataLoader(PlainSlices(images), config.training.batch, shuffle=True, drop_last=True)
+    while True:
+        for image, mask in loader:
+            logits = network.anomaly_map(image.to(device))
+            mask = mask.to(device)
+            probability = logits.sigmoid()
+            overlap, total = (probability * mask).sum((1, 2)), (probability + mask).sum((1, 2))
+            loss = (1 - (2 * overlap + 1) / (total + 1)).mean() / 2
+            loss = loss + functional.binary_cross_entropy_with_logits(logits, mask) / 2
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            yield loss.item()
+
+
+def our_steps(config: Config, table: SliceTable, device: str) -> Iterator[float]:
+    """The loss after each step of this project's training, for ever."""
+    run = _Run(config, table, 0, np.arange(len(table)), torch.device(device))
+    run.detector.train()
+    number = 0
+    while True:
+        number += 1
+        for batch, _ in run.batches.epoch(number):
+            yield float(run.step(batch))
+
+
+def table_of(images: np.ndarray, path: Path) -> SliceTable:
+    """The slices as a table of one healthy subject."""
+    pixels = np.rint(255 * images).astype(np.uint8)
+    number = np.arange(len(images), dtype=np.int32)
+    volume = VolumeSlices("bench", "one", "one", pixels, np.zeros_like(pixels), number, [None] * len(images))
+    return write_table(path, [volume], TableMetadata())
+
+
+def step_row(name: str, size: tuple[int, int, int], device: str, rounds: int) -> Row:
+    """Seconds per step, each the median of its rounds after one to warm up."""
+    base, side, batch = size
+    config = override(Config(), {"detector.base": base, "training.batch": batch})
+    images = slices(2 * batch, side)
+    with tempfile.TemporaryDirectory() as folder:
+        steps = (
+            our_steps(config, table_of(images, Path(folder) / "t.arrow"), device),
+            plain_steps(config, images, device),
+        )
+        took: tuple[list[float], list[float]] = ([], [])
+        for number in range(rounds + 1):
+            for way, times in zip(steps, took, strict=True):
+                began = time.perf_counter()
+                if not np.isfinite(next(way)):
+                    raise AssertionError("a loss is not finite; nothing is timed that is not right")
+                if number:
+                    times.append(time.perf_counter() - began)
+    bf16 = "bf16" if torch.device(device).type == "cuda" or torch.cpu._is_avx512_bf16_supported() else "fp32"
+    ours, theirs = (median(times) for times in took)
+    return Row(
+        f"a training step, {name}", ours, theirs, "s", f"base {base}, {side} x {side}, batch {batch}, ours {bf16}"
+    )
+
+
+def rows(device: str, tiny: bool) -> list[Row]:
+    """A step of the small and of the paper's size."""
+    if tiny:
+        return [step_row("tiny", (2, 32, 4), device, 2)]
+    return [step_row(name, size, device, 12 if name == "small" else 4) for name, size in SIZES.items()]
+
+
+if __name__ == "__main__":
+    for one in rows(sys.argv[1] if len(sys.argv) > 1 else "cpu", tiny=False):
+        print(
+            f"{one.what}: {one.ours:.3f} s, plain {one.theirs:.3f} s, {one.theirs / one.ours:.2f} times ({one.remark})"
+        )
