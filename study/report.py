@@ -1,13 +1,16 @@
-"""Write the report of a study: one HTML file that opens anywhere, also without a network and in years.
+"""Write the report of a study, or of several beside each other: one HTML file that opens anywhere, also in years.
 
 Examples:
     python -m study.report                            the newest study
     python -m study.report runs/demo
-    python -m study.report demo --out demo.html
+    python -m study.report demo --out demo.html --figures pictures/
+    python -m study.report demo mine yours            beside each other, into comparison.html
+    python -m study.report demo --watch --every 60    again whenever it moved on, until it is finished
 
 Exit codes: 0 done; 2 a mistake, told in one sentence; 130 stopped by Ctrl-C.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -15,29 +18,71 @@ import typer
 
 from core.console import out, run
 from core.durable import replacing
-from core.mirror import address
-from study.folder import find_study
-from study.page.document import page
-from study.records import read_study
+from core.errors import BadConfig
+from core.mirror import address, place
+from study.folder import StudyFolder, find_study
+from study.page.document import comparing_page, page
+from study.page.files import figures_of, write_figures
+from study.records import StudyRecord, read_study
+from study.watching import watch
+
+COMPARISON = Path("comparison.html")
 
 
 def main(
-    study: Annotated[str | None, typer.Argument(help="A study's name or folder. Default: the newest.")] = None,
-    target: Annotated[
-        Path | None, typer.Option("--out", help="File to write. Default: report.html in the study's folder.")
+    studies: Annotated[
+        list[str] | None,
+        typer.Argument(help="Names or folders of studies. Default: the newest.", metavar="[STUDY ...]"),
     ] = None,
+    target: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help="File to write. Default: report.html in the study's folder; comparison.html for several."
+        ),
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="Also write every figure into this folder: HTML, JSON, and PNG and SVG.")
+    ] = None,
+    watched: Annotated[
+        bool, typer.Option("--watch", help="Write it again whenever the study moved on, until it is finished.")
+    ] = False,
+    every: Annotated[int, typer.Option(min=1, help="With --watch: seconds between two looks.")] = 30,
 ) -> None:
-    """Write the report of a study, finished or not."""
-    folder = find_study(study)
-    record = read_study(folder)
-    trainings = len(record.trials) + len(record.replicates)
-    chosen = "" if study else ", the newest"
-    out.print(f"study {folder.name} in {address(folder.root)}{chosen}: {trainings} trainings", markup=False)
-    path = target or folder.report
-    content = page(record)
+    """Write the report of a study, finished or not, or compare several."""
+    names: list[str | None] = list(dict.fromkeys(studies or [])) or [None]
+    if figures is not None and figures.exists() and not figures.is_dir():
+        raise BadConfig(f"--figures {figures}: is a file, expected a folder")
+
+    def find() -> list[StudyFolder]:
+        return [find_study(name) for name in names]
+
+    if watched:
+        out.print(f"looking every {every} s; Ctrl-C ends it", markup=False)
+        watch(find, lambda records, last: _write(records, target, figures, 0 if last else every), every)
+        out.print("finished: nothing more will be trained", markup=False)
+    else:
+        folders = find()
+        chosen = "" if studies else ", the newest"
+        records = [read_study(folder) for folder in folders]
+        for record in records:
+            trainings = sum(len(trials) for trials in record.phases.values())
+            root = address(record.folder.root)
+            out.print(f"study {record.folder.name} in {root}{chosen}: {trainings} trainings", markup=False)
+        _write(records, target, figures, 0)
+
+
+def _write(records: Sequence[StudyRecord], target: Path | None, figures: Path | None, reload: int) -> None:
+    several = len(records) > 1
+    path = place(target) if target else COMPARISON if several else records[0].folder.report
+    content = comparing_page(records, reload=reload) if several else page(records[0], reload=reload)
     with replacing(path) as temporary:
         temporary.write_text(content, encoding="utf-8")
     out.print(f"wrote {address(path)} ({path.stat().st_size / 1e6:.1f} MB)", markup=False)
+    if figures is not None:
+        for record in records:
+            folder = figures / record.folder.name if several else figures
+            drawn = figures_of(page(record) if several else content)
+            out.print(f"wrote {write_figures(drawn, folder)} into {folder}", markup=False)
 
 
 if __name__ == "__main__":

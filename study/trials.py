@@ -1,5 +1,6 @@
 """Trials as a table: one row each, for reports, notebooks and pandas. Derived from the journal, never read back."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.durable import replacing
-from study.ledger import CPUS, EPOCHS, GPUS, NODE, PAPER, REASON, SEED
-from study.records import TrialRecord
+from study.records import TrialRecord, records_of
 
 SCHEMA = [
     ("number", pa.int32()),
@@ -30,14 +30,22 @@ SCHEMA = [
 ]
 
 
+NESTED = ("curve", "figures")
+"""Columns that hold more than one value."""
+
+
 def trial_table(study: optuna.Study) -> pa.Table:
+    """The table of a study's trials, see `table_of`."""
+    return table_of(records_of(study))
+
+
+def table_of(trials: Sequence[TrialRecord]) -> pa.Table:
     """One row per trial: SCHEMA, then one column per searched parameter under its dotted path, null where inactive.
 
     value is the objective at full budget, or for a stopped trial at its last epoch. curve: objective after each epoch.
     figures: every figure of the last epoch by name. seconds: training and scoring on the worker, over all epochs.
     cpus, gpus: what the trial occupied. started, ended: what the clock of the driver said; it may have been set back.
     """
-    trials = study.get_trials(deepcopy=False)
     rows = [_row(trial) for trial in trials]
     columns = [pa.array([row[name] for row in rows], kind) for name, kind in SCHEMA]
     names = [name for name, _ in SCHEMA]
@@ -53,24 +61,21 @@ def write_trials(study: optuna.Study, path: Path) -> None:
         pq.write_table(trial_table(study), temporary)
 
 
-def _row(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
-    attributes, values = trial.user_attrs, trial.intermediate_values
-    last = max(values, default=0)
-    figures = attributes.get(f"{EPOCHS} {last}", {})
+def _row(trial: TrialRecord) -> dict[str, Any]:
     return {
         "number": trial.number,
         "state": trial.state.name,
-        "value": trial.value if trial.value is not None else values.get(last),
-        "seed": attributes.get(SEED),
-        "is_paper": bool(attributes.get(PAPER, False)),
-        "epochs": last,
-        "curve": [values[epoch] for epoch in sorted(values)],
-        "figures": list(figures.items()),
-        "seconds": TrialRecord.of(trial).seconds,
-        "cpus": attributes.get(CPUS),
-        "gpus": attributes.get(GPUS),
-        "node": attributes.get(NODE),
-        "started": trial.datetime_start,
-        "ended": trial.datetime_complete,
-        "reason": attributes.get(REASON),
+        "value": trial.value,
+        "seed": trial.seed,
+        "is_paper": trial.is_paper,
+        "epochs": trial.epochs,
+        "curve": list(trial.curve.values()),
+        "figures": list(trial.figures.get(trial.epochs, {}).items()),
+        "seconds": trial.seconds,
+        "cpus": trial.cpus,
+        "gpus": trial.gpus,
+        "node": trial.node,
+        "started": trial.started,
+        "ended": trial.ended,
+        "reason": trial.reason,
     }

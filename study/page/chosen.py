@@ -10,6 +10,7 @@ from core.errors import BadConfig, BadInput, StudyError
 from core.slices.split import require_disjoint
 from core.slices.table import SliceTable
 from study.folder import Definition, TableReference, subjects_by_role
+from study.page.downloads import downloads
 from study.page.html import Child, Html, Section, block, code, details, facts, join, listing, paragraphs, table, tag
 from study.page.replicated import families_held_out
 from study.page.words import count, series
@@ -21,7 +22,14 @@ _ROLES = {"train": "training", "probe": "the probe: every choice", "test": "the 
 
 def chosen_section(record: StudyRecord) -> Section:
     """The method and the evidence that nothing leaked."""
-    parts = (_procedure(record), tag("h3", "Split audit"), audit(record), _again(record), _provenance(record))
+    parts = (
+        _procedure(record),
+        tag("h3", "Split audit"),
+        audit(record),
+        _again(record),
+        downloads(record),
+        _provenance(record),
+    )
     return Section("choice", "Choice", "How it was chosen, and on whom", join(*parts))
 
 

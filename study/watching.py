@@ -1,0 +1,62 @@
+"""Writing a report again and again while its studies run, whenever something changed, until they are finished."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from optuna.trial import TrialState
+
+from core.mirror import is_remote
+from study.folder import StudyFolder
+from study.records import StudyRecord, read_study
+
+
+def watch(
+    find: Callable[[], Sequence[StudyFolder]],
+    write: Callable[[Sequence[StudyRecord], bool], None],
+    seconds: float,
+    pause: Callable[[float], None] = time.sleep,
+) -> None:
+    """Look every so many seconds; call `write` with the studies and whether it is the last time.
+
+    find: the studies, copied anew from object storage where they lie there. A study that nobody carries on is waited
+    for: it may be started again.
+    """
+    seen: Any = None
+    while True:
+        folders = find()
+        now = [stamp(folder) for folder in folders]
+        if now != seen:
+            seen = now
+            records = [read_study(folder) for folder in folders]
+            finished = all(is_finished(record) for record in records)
+            write(records, finished)
+            if finished:
+                return
+        pause(seconds)
+
+
+def is_finished(record: StudyRecord) -> bool:
+    """Whether nothing more will be trained: there is a verdict, or there can be none, and no training is open."""
+    trials = [trial for found in record.phases.values() for trial in found]
+    if any(not trial.state.is_finished() for trial in trials):
+        return False
+    if record.compares_arms:
+        return record.ablation is not None
+    planned = record.space.study.trials if record.space else 0
+    if record.best is not None:
+        return len(record.trials) >= planned
+    none_left = not any(trial.state in (TrialState.COMPLETE, TrialState.PRUNED) for trial in record.trials)
+    return bool(record.trials) and len(record.trials) >= planned and none_left
+
+
+def stamp(folder: StudyFolder) -> Any:
+    """Something that differs when the report would: of the files, or of the trials where these are in a database."""
+    retrained = folder.retrained
+    files = (folder.best, folder.ablation, retrained / "evaluation.json", retrained / "examples.npz")
+    known = [(path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else None for path in files]
+    if folder.definition().database or is_remote(folder.root):
+        record = read_study(folder)
+        return known, [(name, [(t.state, t.epochs) for t in trials]) for name, trials in record.phases.items()]
+    journal = folder.journal
+    return known, journal.stat().st_size if journal.exists() else 0
