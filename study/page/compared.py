@@ -103,7 +103,7 @@ def _figures(studies: Sequence[Compared]) -> Html:
     quantities = {"pixel.average_precision": "pixel AP", "pixel.auroc": "pixel AUROC"}
     head = (
         "study", "winner", "objective", "lead over runner-up", "lead over floor", *quantities.values(), "slice AUROC",
-        "trainings", "core time", "GPU time",
+        "trainings", "core, GPU time",
     )  # fmt: skip
     rows: list[list[Child]] = []
     for one in studies:
@@ -121,8 +121,8 @@ def _figures(studies: Sequence[Compared]) -> Html:
             [
                 tag("a", one.name, href=f"#{one.key}verdict"), _winner(record), _reached(best), interval(lead),
                 interval(min(floors, key=lambda gain: gain.estimate) if floors else None),
-                *(interval(estimate) for estimate in shown), len(trials), duration(core_seconds(trials)),
-                duration(gpus) if gpus else "–",
+                *(interval(estimate) for estimate in shown), len(trials),
+                duration(core_seconds(trials)) + (f", {duration(gpus)}" if gpus else ""),
             ]
         )  # fmt: skip
     return join(
