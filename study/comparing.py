@@ -10,6 +10,7 @@ import optuna
 from core.config import Config, differences, to_dict
 from core.durable import write_json
 from core.errors import BadStudy
+from core.probes import held_out_families
 from study.arms import Ablation
 from study.ledger import Ledger, SearchSource, open_study
 from study.phases import Phases, resumable
@@ -71,18 +72,25 @@ class Comparison:
         return found
 
     def _searched(self, name: str, storage: optuna.storages.BaseStorage) -> Config | None:
-        """The best configuration of an arm's own search, at full budget; None when it was interrupted."""
+        """The best configuration of an arm's own search, at full budget; None when it was interrupted.
+
+        It is judged by every family unlike what this arm may train on, which are more than those that are unlike what
+        any arm may: what another arm trains on has no part in what suits this one.
+        """
         phase = f"search-{name}"
         space = self.ablation.space(name)
         study = open_study(storage, self.phases.events.named(phase))
         source = SearchSource(space, space.study.trials)
         ledger = Ledger(study, source, self.ablation.epochs, space.study.seed)
-        if not self.phases.carry_out(phase, ledger, space.base()):
+        if not self.phases.carry_out(phase, ledger, space.base(), self._families_of(name)):
             return None
         best = leaders(study, 1)
         if not best:
             raise BadStudy(f"{self.phases.folder.root}: no trial of {name}'s search was scored")
         return configured(study, best[0])
+
+    def _families_of(self, name: str) -> list[str]:
+        return held_out_families(self.phases.definition.probe.open(), self.ablation.space(name).trained())
 
     def _found(
         self, chosen: Mapping[str, Config], ranked: Mapping[str, Candidate], study: optuna.Study
@@ -103,6 +111,7 @@ class Comparison:
             "arms": {
                 name: {
                     "differences": differences(chosen[name]),
+                    "searched_by": self._families_of(name) if self.ablation.arms[name].space else [],
                     "values": list(one.values),
                     "interval": asdict(one.interval),
                     "cost": _cost(chosen[name], [trained[number] for number in one.runs], slices),

@@ -34,8 +34,11 @@ class Phases:
         """Where trainings are recorded."""
         return Events(self.folder, self.definition)
 
-    def carry_out(self, phase: str, ledger: Ledger, base: Config) -> bool:
-        """Run what remains of a phase, and say what was found; False when it was interrupted."""
+    def carry_out(self, phase: str, ledger: Ledger, base: Config, families: Sequence[str] = ()) -> bool:
+        """Run what remains of a phase, and say what was found; False when it was interrupted.
+
+        families: of the probe, those that judge this phase; by default the study's.
+        """
         out.print(f"{phase}: {ledger.summary()}", markup=False)
         if ledger.remaining() > 0:
             done = ledger.total - ledger.remaining()
@@ -46,7 +49,7 @@ class Phases:
                 ledger,
                 train=self.definition.train,
                 probe=self.definition.probe,
-                families=self.definition.judged_by(),
+                families=families or self.definition.judged_by(),
                 folder=self.folder.root / phase,
                 attempts=self.folder.root / "attempts",
                 slots=slots,

@@ -41,7 +41,8 @@ def main(
         ),
     ] = None,
     figures: Annotated[
-        Path | None, typer.Option(help="Also write every figure into this folder: HTML, JSON, and PNG and SVG.")
+        Path | None,
+        typer.Option(help="Also write every figure into this folder: HTML, JSON, and PNG and SVG. Default: none is."),
     ] = None,
     watched: Annotated[
         bool, typer.Option("--watch", help="Write it again whenever the study moved on, until it is finished.")

@@ -96,6 +96,17 @@ def _comparison(record: StudyRecord) -> Html:
     searching = [name for name, arm in arms.items() if "space" in arm]
     if searching:
         steps.insert(1, f"Before that, {series(searching)} search their own settings, with the same number of trials.")
+        found = (record.ablation or {}).get("arms", {})
+        told = [
+            f"{name} by {series(found[name]['searched_by'])}"
+            for name in searching
+            if found.get(name, {}).get("searched_by")
+        ]
+        if told:
+            steps.insert(
+                2,
+                f"An arm's own search is judged by all families unlike what that arm may train on: {'; '.join(told)}.",
+            )
     return tag("ol", *(tag("li", words) for words in steps))
 
 

@@ -65,12 +65,18 @@ def _panels(record: StudyRecord) -> Html:
         *(
             picture(
                 sheet.picture,
-                alt=f"{sheet.name} on the same slices, row by row: {', '.join(sheet.rows)}.",
-                caption=f"{sheet.name}: {', '.join(sheet.rows)}",
+                alt=f"{_name(sheet.name, record)} on the same slices, row by row: {', '.join(sheet.rows)}.",
+                caption=f"{_name(sheet.name, record)}: {', '.join(sheet.rows)}",
             )
             for sheet in method_sheets(panels)
         ),
     )
+
+
+def _name(name: str, record: StudyRecord) -> str:
+    """core.train calls the best arm `winner`; here it has its own name too."""
+    arm = record.best["verdict"].get("arm") if record.best else None
+    return f"{arm}, the winner" if name == "winner" and arm else name
 
 
 def _truth(panels: Panels) -> Html:

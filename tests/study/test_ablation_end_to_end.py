@@ -26,6 +26,7 @@ trials = 2
 "training.learning_rate" = 1e-2
 [arms.brush]
 "synthesis.mask.kind" = "brush"
+"synthesis.mix.foreign.weight" = 1.0
 [arms.tuned]
 "synthesis.mask.kind" = "circle"
 [arms.tuned.space]
@@ -63,6 +64,9 @@ def test_it_goes_on_after_a_kill_and_compares_every_arm(place: Place) -> None:
     assert pair["difference"]["estimate"] == pytest.approx(difference)
     searched = {trial[1] for (phase, _), trial in after.items() if phase == "search-tuned"}
     assert len(searched) == 2
+    everything = ["blob-foreign", "blob-grey", "ellipse-blur", "ellipse-swell", "foci-grey"]
+    assert {name: arm["searched_by"] for name, arm in found["arms"].items()} == {"brush": [], "tuned": everything}
+    assert found["objective"]["families"] == ["blob-grey", "ellipse-blur", "ellipse-swell", "foci-grey"]
     assert all(arm["cost"]["parameters"] > 100 and arm["cost"]["core_seconds"] > 0 for arm in found["arms"].values())
 
 
@@ -104,5 +108,6 @@ def test_hostile_names_stay_text() -> None:
     arms = {name: {"values": [0.3, 0.3, 0.3], "interval": interval, "cost": cost} for name in ("<script>", "b")}
     pair = {"first": "<script>", "second": "b", "difference": interval, "apart": False}
     info = arms_info({"arms": arms, "pairs": [pair], "seeds": [1, 2, 3]})
-    drawn = plot(draw_arms(info, "objective"), alt="a") + plot(draw_gaps(info, "objective"), alt="b")
+    drawn = plot(draw_arms(info, "objective"), name="arms", alt="a")
+    drawn += plot(draw_gaps(info, "objective"), name="gaps", alt="b")
     assert "<script>" not in drawn.replace('<script type="application/json">', "")
