@@ -8,6 +8,8 @@ import plotly.graph_objects as go
 from study.figures.style import SERIES, figure, number, plain
 from study.records import TrialRecord
 
+_LINES = (("solid", "circle"), ("dash", "diamond-open"), ("dot", "square-open"))  # of six series each
+
 
 class Convergence(NamedTuple):
     """One arm: (epoch, mean, lowest, highest objective) over its seeds, for epochs that all of them have."""
@@ -39,7 +41,7 @@ def draw_convergence(info: Sequence[Convergence], objective: str) -> go.Figure:
     """Lines are means, ribbons the range over seeds; each arm's line can be switched by its name."""
     traces = []
     for index, arm in enumerate(info):
-        colour, dash = SERIES[index % len(SERIES)], ("solid", "dash", "dot")[index // len(SERIES) % 3]
+        colour, (dash, symbol) = SERIES[index % len(SERIES)], _LINES[index // len(SERIES) % len(_LINES)]
         epochs = [point[0] for point in arm.points]
         outline = [p[3] for p in arm.points] + [p[2] for p in reversed(arm.points)]
         traces.append(
@@ -51,7 +53,8 @@ def draw_convergence(info: Sequence[Convergence], objective: str) -> go.Figure:
         traces.append(
             go.Scatter(
                 x=epochs, y=[p[1] for p in arm.points], mode="lines+markers", name=plain(arm.name),
-                line={"color": colour, "dash": dash, "width": 2.2}, marker={"size": 5}, legendgroup=plain(arm.name),
+                line={"color": colour, "dash": dash, "width": 2.2}, marker={"symbol": symbol, "size": 7},
+                legendgroup=plain(arm.name),
                 text=[
                     f"{plain(arm.name)}, epoch {epoch}: {number(mean)} ({number(low)} to {number(high)})"
                     for epoch, mean, low, high in arm.points

@@ -14,7 +14,7 @@ GREY = "#80868f"
 PALE = "rgba(128,134,143,0.28)"
 ACCENT = "#d55e00"
 SERIES = ("#1f86d0", "#dd8f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
-"""Colours for series that are no mask shapes, in this order; beyond six, dashes tell them apart."""
+"""Colours for series that are no mask shapes, in this order; beyond six, dashes and symbols tell them apart."""
 WEBGL_ABOVE = 2000  # points: above this many, SVG makes a page slow
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif"
 
