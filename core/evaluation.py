@@ -130,10 +130,11 @@ def evaluate(
             for name, values in sample_scores(maps, pixels).items():
                 sample[name].append(values)
             counts.add(maps, images, truth, [keys[row] for row in rows])
-        for bounds, members in classes.items():
-            if members[rows].any():
-                found, chosen = sizes.setdefault(bounds, ScoreHistogram()), torch.from_numpy(members[rows])
-                found.add(maps.cpu()[chosen].numpy(), truth.cpu()[chosen].numpy())
+        if by_size:
+            found, positive = maps.cpu().numpy(), truth.cpu().numpy()
+            for bounds, members in classes.items():
+                if members[rows].any():
+                    sizes.setdefault(bounds, ScoreHistogram()).add(found[members[rows]], positive[members[rows]])
     frame, tissue = counts.histograms()
     back = np.argsort(order)
     anomalous = ~table.normal

@@ -13,6 +13,7 @@ from torch import nn
 from core.detectors import Reconstructing, Sampling
 from core.durable import replacing
 from core.evaluation import Scorer
+from core.sizes import lesion_areas
 from core.slices.table import SliceTable
 
 LESIONS = 5
@@ -46,7 +47,7 @@ def rows_to_show(table: SliceTable) -> NDArray[np.intp]:
 
     No detector has a say: what one of them does well would not show what another does.
     """
-    area = np.array([int(table.masks(np.array([row]))[0].sum()) for row in range(len(table))])
+    area = lesion_areas(table)
     with_lesion = [subject for subject in table.subjects if area[table.rows_of([subject])].any()]
     places = np.unique(np.linspace(0, len(with_lesion) - 1, min(LESIONS, len(with_lesion))).astype(int))
     shown = []

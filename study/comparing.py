@@ -22,6 +22,7 @@ from study.statistics import compare, detectable, verdict
 from study.trials import write_trials
 
 FORMAT = 1
+JUDGED = "judged by"  # attribute of an arm's search: the families of the probe
 
 
 @dataclass
@@ -44,9 +45,14 @@ class Comparison:
         self.phases.audit()
         events, ablation = self.phases.events, self.ablation
         storage = events.storage()
-        chosen = {}
+        chosen, judged = {}, {}
         for name, arm in ablation.arms.items():
-            config = self._searched(name, storage) if arm.space else ablation.config(name)
+            if arm.space:
+                searched = open_study(storage, events.named(f"search-{name}"))
+                judged[name] = self._families_of(name, searched)
+                config = self._searched(name, searched, judged[name])
+            else:
+                config = ablation.config(name)
             if config is None:
                 return None
             chosen[name] = config
@@ -66,34 +72,43 @@ class Comparison:
                 f"every seed; trials.parquet says why"
             )
         by_name = {names[one.trial]: one for one in ranked}
-        found = self._found(chosen, by_name, study)
+        found = self._found(chosen, by_name, study, judged)
         write_json(self.phases.folder.ablation, found)
         write_json(self.phases.folder.best, self._best(chosen, by_name, decide(ranked), found["verdict"]))
         return found
 
-    def _searched(self, name: str, storage: optuna.storages.BaseStorage) -> Config | None:
-        """The best configuration of an arm's own search, at full budget; None when it was interrupted.
-
-        It is judged by every family unlike what this arm may train on, which are more than those that are unlike what
-        any arm may: what another arm trains on has no part in what suits this one.
-        """
-        phase = f"search-{name}"
+    def _searched(self, name: str, study: optuna.Study, families: list[str]) -> Config | None:
+        """The best configuration of an arm's own search, at full budget; None when it was interrupted."""
         space = self.ablation.space(name)
-        study = open_study(storage, self.phases.events.named(phase))
         source = SearchSource(space, space.study.trials)
         ledger = Ledger(study, source, self.ablation.epochs, space.study.seed)
-        if not self.phases.carry_out(phase, ledger, space.base(), self._families_of(name)):
+        if not self.phases.carry_out(f"search-{name}", ledger, space.base(), families):
             return None
         best = leaders(study, 1)
         if not best:
             raise BadStudy(f"{self.phases.folder.root}: no trial of {name}'s search was scored")
         return configured(study, best[0])
 
-    def _families_of(self, name: str) -> list[str]:
-        return held_out_families(self.phases.definition.probe.open(), self.ablation.space(name).trained())
+    def _families_of(self, name: str, study: optuna.Study) -> list[str]:
+        """What judges an arm's own search, as recorded when it began.
+
+        Every family unlike what this arm may train on, which are more than those that are unlike what any arm may: what
+        another arm trains on has no part in what suits this one.
+        """
+        kept: list[str] | None = study.user_attrs.get(JUDGED)
+        if kept is None:
+            own = held_out_families(self.phases.definition.probe.open(), self.ablation.space(name).trained())
+            # Searches that an earlier version began were judged by the families of the whole ablation, to their end.
+            kept = self.phases.definition.judged_by() if study.get_trials(deepcopy=False) else own
+            study.set_user_attr(JUDGED, kept)
+        return kept
 
     def _found(
-        self, chosen: Mapping[str, Config], ranked: Mapping[str, Candidate], study: optuna.Study
+        self,
+        chosen: Mapping[str, Config],
+        ranked: Mapping[str, Candidate],
+        study: optuna.Study,
+        judged: Mapping[str, list[str]],
     ) -> dict[str, Any]:
         values = {name: one.values for name, one in ranked.items()}
         pairs = compare(values)
@@ -111,7 +126,7 @@ class Comparison:
             "arms": {
                 name: {
                     "differences": differences(chosen[name]),
-                    "searched_by": self._families_of(name) if self.ablation.arms[name].space else [],
+                    "searched_by": judged.get(name, []),
                     "values": list(one.values),
                     "interval": asdict(one.interval),
                     "cost": _cost(chosen[name], [trained[number] for number in one.runs], slices),

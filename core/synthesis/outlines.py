@@ -1,7 +1,7 @@
 """Decided shapes: where a mask lies, in pixels of one frame, before anything is drawn.
 
 Coordinates are (row, column); a pixel's centre has whole-numbered coordinates. A pixel belongs to a shape when its
-centre does. The OpenCV drawing here serves the CPU; `core.synthesis.device` draws the same records as a batch.
+centre does. The OpenCV drawing here is what trainings see; `core.synthesis.device` draws the same records as a batch.
 """
 
 from dataclasses import dataclass
