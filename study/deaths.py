@@ -17,7 +17,7 @@ from ray.tune.progress_reporter import TrialProgressCallback
 
 PATIENCE = 4  # deaths within one epoch that end a trial, whatever they came from
 TOO_LARGE = 2  # deaths within one epoch that end it when each time it was what filled the node's memory
-_USED = re.compile(r"Actor\((\w+)\).*actual memory used=([\d.]+)GB")
+_USED = re.compile(r"\((?:Actor\((\w+)\)|Task):.*actual memory used=([\d.]+)GB")  # a task: its actor still starts
 _NODE = re.compile(r"was ([\d.]+)GB used / ([\d.]+)GB limit")
 
 
@@ -46,13 +46,13 @@ class _Death:
     def of(cls, error: Exception, actor: str) -> "_Death":
         if not isinstance(error, OutOfMemoryError):
             return cls()
-        used = {name: float(size) for name, size in _USED.findall(str(error))}
+        used = [(name, float(size)) for name, size in _USED.findall(str(error))]
         node = _NODE.search(str(error))
         if not used or node is None:
             return cls("its node ran out of memory")
-        mine = used.get(actor, 0.0)  # what was killed while it started is no actor yet
+        mine = dict(used).get(actor, 0.0)  # nothing yet, where it was killed while it started
         # A share each for the trials of this node, and one for everything else that runs there.
-        too_large = mine > float(node[1]) / (len(used) + 1) and mine == max(used.values())
+        too_large = mine > float(node[1]) / (len(used) + 1) and mine == max(size for _, size in used)
         words = f"its node used {node[1]} of {node[2]} GB, {mine:g} GB of it this trial"
         return cls(words, too_large, counts=too_large)
 

@@ -14,6 +14,9 @@ Selected to kill: (Actor(aa01): job ID=01, pid=7, actual memory used=0.40GB, wor
 (Actor(bb02): job ID=01, pid=8, actual memory used=7.50GB, worker ID=3c)
 ]"""
 ALIKE = SAID.replace("=7.50GB", "=0.50GB")  # others filled this node
+STARTING = SAID.replace("Actor(aa01)", "Task").replace(
+    "(Actor(bb02): job ID=01, pid=8, actual memory used=7.50GB, worker ID=3c)\n", ""
+)
 SHORT = "1 worker(s) were killed."
 LARGE, SMALL = "bb02", "aa01"
 KILLED = ActorDiedError()
@@ -46,7 +49,7 @@ def test_an_epoch_between_two_deaths_makes_them_two_beginnings() -> None:
     assert [die(deaths, LARGE, KILLED, epoch) for epoch in range(9)] == [None] * 9
 
 
-@pytest.mark.parametrize(("said", "name"), [(SAID, SMALL), (ALIKE, SMALL), (ALIKE, LARGE)])
+@pytest.mark.parametrize(("said", "name"), [(SAID, SMALL), (ALIKE, SMALL), (ALIKE, LARGE), (STARTING, SMALL)])
 def test_memory_that_others_took_is_no_fault(said: str, name: str) -> None:
     deaths = Deaths()
     assert [die(deaths, name, OutOfMemoryError(said)) for _ in range(9)] == [None] * 9
