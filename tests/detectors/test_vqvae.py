@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from core.detectors import VQVAE, Batch
 from core.detectors.vqvae.codebook import Codebook
-from core.detectors.vqvae.prior import Prior
+from core.detectors.vqvae.prior import Prior, Reader
 from core.detectors.vqvae.restoration import restore, sample
 from core.losses import Combo
 
@@ -32,6 +32,18 @@ def test_a_place_knows_what_comes_before_it_and_nothing_else(layers: int, place:
     assert reached[before & near].all()
     if layers == 3:
         assert torch.equal(reached, before)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.integers(1, 5), st.integers(1, 5))
+def test_reading_row_by_row_gives_the_same_features(seed: int, layers: int, height: int, width: int) -> None:
+    prior = _prior(layers).double()
+    codes = torch.randint(6, (3, height, width), generator=torch.Generator().manual_seed(seed))
+    reader = Reader(prior, 3, height, width)
+    maps = torch.tensor([2, 0])
+    for row, features in enumerate(prior.features(codes).unbind(1)):
+        reader.enter(codes[:, row - 1] if row else None)
+        torch.testing.assert_close(reader.features(codes[maps, row], maps), features[maps])
 
 
 def test_the_prior_learns_what_follows_what() -> None:

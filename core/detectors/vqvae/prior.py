@@ -4,6 +4,7 @@ Two stacks of convolutions see what comes before a place in reading order: one t
 left. They see no further by padding and shifting, so that no weight is masked and none is wasted.
 """
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -45,6 +46,42 @@ class Prior(nn.Module):
         return functional.cross_entropy(logits.permute(0, 3, 1, 2), codes, reduction="none")
 
 
+class Reader:
+    """The same features row by row, as codes are decided: a row costs a row, however many lie above it."""
+
+    def __init__(self, prior: Prior, count: int, height: int, width: int) -> None:
+        self._prior, self._row = prior, -1
+        blank = prior.place.weight.new_zeros(count, len(prior.place.weight), _REACH, width)
+        self._where = prior.place(prior.coordinates(blank.new_zeros(1, 0, height, width)))
+        self._kept = [blank for _ in prior.layers]  # the rows above that each layer still sees
+        self._across: list[Tensor] = []
+
+    def enter(self, before: Tensor | None) -> None:
+        """Go on to the next row. before: the decided codes (B, w) of the row above it, None above the first."""
+        self._row += 1
+        above = self._here(torch.zeros_like(self._kept[0][:, :, :1]) if before is None else self._seen(before))
+        self._across = []
+        for index, layer in enumerate(self._prior.layers):
+            known = torch.cat([self._kept[index], above], 2)
+            self._kept[index] = known[:, :, 1:]
+            above, across = layer.rows(above, known)
+            self._across.append(across)
+
+    def features(self, codes: Tensor, maps: Tensor) -> Tensor:
+        """Features (N, w, width) of this row, whose codes are (N, w) in the N `maps` of the B."""
+        left = self._here(_right(self._seen(codes)))
+        for layer, across in zip(self._prior.layers, self._across, strict=True):
+            left = layer.along(left, across[maps])
+        return left[:, :, 0].permute(0, 2, 1)
+
+    def _seen(self, codes: Tensor) -> Tensor:
+        seen: Tensor = self._prior.names(codes)
+        return seen.permute(0, 2, 1)[:, :, None]
+
+    def _here(self, seen: Tensor) -> Tensor:
+        return seen + self._where[:, :, self._row, None]
+
+
 class _Layer(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -55,9 +92,18 @@ class _Layer(nn.Module):
 
     def forward(self, above: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
         # `above` at a place knows the rows above it, `left` also what lies to its left; both begin one place behind.
-        rows = self.above(functional.pad(above, (_REACH, _REACH, _REACH, 0)))
-        gated = _gate(self.left(functional.pad(left, (_REACH, 0, 0, 0))) + self.across(rows))
-        return above + _gate(rows), left + self.out(gated)
+        above, across = self.rows(above, functional.pad(above, (0, 0, _REACH, 0)))
+        return above, self.along(left, across)
+
+    def rows(self, above: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+        """The next layer's `above`, and what `left` hears of it. known: `above` with the _REACH rows before it."""
+        rows = self.above(functional.pad(known, (_REACH, _REACH, 0, 0)))
+        return above + _gate(rows), self.across(rows)
+
+    def along(self, left: Tensor, across: Tensor) -> Tensor:
+        """The next layer's `left`."""
+        heard: Tensor = self.out(_gate(self.left(functional.pad(left, (_REACH, 0, 0, 0))) + across))
+        return left + heard
 
 
 def _gate(features: Tensor) -> Tensor:
