@@ -34,9 +34,9 @@ def main(
     ] = None,
 ) -> None:
     """Write a trained detector for plain torch (.pt2) or ONNX runtimes (.onnx), and compare its maps once."""
+    from core.best import find_best
     from core.exporting import export
     from core.mirror import address, place
-    from core.retraining import find_best
 
     folder = place(detector) if detector else find_best(None).folder / "retrained"
     target = place(path) if path else folder / "detector.pt2"

@@ -17,6 +17,14 @@ Settings = Annotated[
     typer.Option("--set", metavar="PATH=VALUE", help="Dotted path of core/config.py and value; may be repeated."),
 ]
 Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Seed of all randomness.")]
+Runs = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Folder of all studies that all nodes see, or s3://BUCKET/FOLDER. Default: runs, ~/runs for a Ray job.",
+        rich_help_panel=DATA,
+    ),
+]
 HealthyTable = Annotated[
     Path | None,
     typer.Option(

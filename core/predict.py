@@ -63,11 +63,11 @@ def main(
     device: Device = "auto",
 ) -> None:
     """Anomaly maps and scores of scans, in the scans' own space."""
+    from core.best import find_best
     from core.mirror import place
     from core.prediction.detectors import open_detector
     from core.prediction.output import Output
     from core.prediction.scans import SOME_SKIPPED, predict_scans, scans
-    from core.retraining import find_best
     from core.slices.progress import shown
     from core.training import choose_device
 

@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,15 +10,15 @@ import numpy as np
 import torch
 from torch import nn
 
+from core.best import Best
 from core.checkpoint import save_detector
-from core.config import Config, from_dict, to_dict
+from core.config import Config, to_dict
 from core.durable import write_json
-from core.errors import BadStudy, nearest
 from core.evaluation import Scorer, evaluate, objective, scorer_of
 from core.examples import write_examples
 from core.floor import floor_scorers
 from core.jobs import Job, trained
-from core.mirror import fetch, names, place, publish
+from core.mirror import fetch
 from core.panels import look, rows_to_show, write_panels
 from core.postprocessing import Choice, Postprocessing, choose, postprocessed, restorer_of
 from core.prediction.inference import Inference, save_inference
@@ -35,65 +33,12 @@ from core.results import (
     postprocessed_entry,
     verdict_on_floor,
 )
-from core.slices.cache import open_cached
 from core.slices.split import require_disjoint
 from core.slices.table import SliceTable
 from core.training import choose_device, uses_bf16
 
-FORMAT = 1
+FORMAT = 1  # of evaluation.json
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Best:
-    """What best.json says: the winner, its controls, the seeds, and the tables by path and digest."""
-
-    folder: Path
-    data: dict[str, Any]
-
-    @property
-    def configs(self) -> dict[str, Config]:
-        """The winner and the controls that differ from it, by name."""
-        winner = from_dict(self.data["config"], "best.json")
-        controls = {name: from_dict(config, "best.json") for name, config in self.data["controls"].items()}
-        return {"winner": winner} | {name: config for name, config in controls.items() if config != winner}
-
-    def take_over(self, name: str, seed: int, folder: Path) -> bool:
-        """Copy the checkpoint of the study's own training, where there was one and it still lies: once is enough."""
-        others: dict[str, dict[str, str]] = self.data.get("control_checkpoints", {})
-        lies = self.data.get("checkpoints", {}) if name == "winner" else others.get(name, {})
-        source = self.folder / lies.get(str(seed), "-")
-        if names(source) and not names(folder):
-            shutil.copytree(fetch(source), folder, dirs_exist_ok=True)
-            publish(folder)
-            return True
-        return False
-
-    def table(self, role: str) -> SliceTable:
-        """The table of a role. Raises BadTable when its content is not that of the study."""
-        reference = self.data["tables"][role]
-        if reference is None:
-            raise BadStudy(f"{self.folder}: the study names no {role} table; run it with --{role} TABLE")
-        return open_cached(reference["path"], reference["digest"])
-
-
-def find_best(name: str | None, runs: Path = Path("runs")) -> Best:
-    """A study's best.json by the study's name or folder, or the newest under `runs`. Raises BadStudy."""
-    newest = sorted({file.parent for file in runs.glob("*/best.json")}, key=_age)
-    for folder in [place(name), runs / name] if name else newest:
-        try:
-            data = json.loads(fetch(folder / "best.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            continue
-        except ValueError as damaged:
-            raise BadStudy(f"{folder / 'best.json'}: not JSON: {damaged}") from None
-        if data.get("format") != FORMAT:
-            raise BadStudy(f"{folder / 'best.json'}: has format {data.get('format')}, expected {FORMAT}")
-        return Best(folder, data)
-    known = sorted(file.parent.name for file in runs.glob("*/best.json"))
-    wanted = f"study {name!r} has" if name else "there is"
-    hint = nearest(name or "", known) or "; python -m study.search writes one"
-    raise BadStudy(f"{runs}: {wanted} no best.json; finished studies: {', '.join(known) or 'none'}{hint}")
 
 
 def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
@@ -249,7 +194,3 @@ def _opened_before(evaluation: Path, test: SliceTable) -> int:
         return int(before.get("opened", 1)) if before.get("digest") == test.digest else 0
     except (FileNotFoundError, ValueError, KeyError):
         return 0
-
-
-def _age(folder: Path) -> float:
-    return -(folder / "best.json").stat().st_mtime

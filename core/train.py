@@ -3,6 +3,7 @@
 Examples:
     python -m core.train --best                      the newest study's winner, over its seeds, tested once
     python -m core.train --best runs/demo
+    python -m core.train --best mine --runs /shared/runs
     python -m core.train --train slices.arrow --preset robust --set loss.alpha=0.3 --out runs/mine
 
 Exit codes: 0 done; 2 a mistake, told in one sentence; 130 stopped by Ctrl-C, the same command goes on.
@@ -15,7 +16,7 @@ import typer
 
 from core.console import out, run
 from core.errors import BadConfig, nearest
-from core.options import Device, HealthyTable, Seed, Settings
+from core.options import Device, HealthyTable, Runs, Seed, Settings
 
 _BEST, _ONE = "The winner of a study", "One configuration"
 
@@ -32,6 +33,7 @@ def main(
     again: Annotated[
         bool, typer.Option("--again", help="With --best: also if it was done already.", rich_help_panel=_BEST)
     ] = False,
+    runs: Runs = None,
     table: HealthyTable = None,
     preset: Annotated[
         str, typer.Option(metavar="NAME", help="To start from; see core/presets/.", rich_help_panel=_ONE)
@@ -46,7 +48,7 @@ def main(
 ) -> None:
     """Train a detector: a study's winner with --best, or one configuration."""
     if best:
-        _best(study, again, device)
+        _best(study, runs, again, device)
         return
     from core.checkpoint import save_detector
     from core.config import differences, override, parse_setting
@@ -72,15 +74,16 @@ def main(
     out.print(f"wrote {folder / 'model.safetensors'}, config.json and inference.json", markup=False)
 
 
-def _best(study: str | None, again: bool, device: str) -> None:
+def _best(study: str | None, runs: Path | None, again: bool, device: str) -> None:
     import json
 
-    from core.mirror import address, withdraw
+    from core.best import find_best
+    from core.mirror import address, place, withdraw
     from core.model_card import write_card
     from core.results_table import results_table
-    from core.retraining import find_best, is_current, retrain
+    from core.retraining import is_current, retrain
 
-    found = find_best(study)
+    found = find_best(study, place(runs) if runs else None)
     out.print(
         f"study {found.data['study']} in {address(found.folder)}: {found.data['verdict']['sentence']}", markup=False
     )

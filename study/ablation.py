@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from core.console import out, run
+from core.options import Runs
 from study.options import (
     STUDY,
     Cache,
@@ -27,7 +28,6 @@ from study.options import (
     Log,
     Memory,
     ProbeTable,
-    Runs,
     Settings,
     StudyName,
     TestTable,
@@ -64,8 +64,9 @@ def main(
     """Train every arm under every seed and say which are apart. Ctrl-C stops cleanly; the same command goes on."""
     from core.config import parse_setting
     from core.mirror import address, place
+    from core.runs import default_runs
     from study.arms import parse_ablation
-    from study.folder import StudyFolder, default_runs
+    from study.folder import StudyFolder
     from study.space import read_space
 
     runs = place(runs or default_runs())

@@ -10,20 +10,15 @@ from core.durable import write_json
 from core.errors import BadStudy, nearest
 from core.mirror import address, fetch, place
 from core.probes import held_out_families
+from core.runs import default_runs
 from core.slices.cache import open_cached
 from core.slices.table import SliceTable
 
 FORMAT = 1
-RUNS = Path("runs")
 OBJECTIVE = "probe.held_out_families.average_precision"
 OBJECTIVE_TEXT = (
     "pixel-level average precision on the probe, averaged over the families of pseudo-outliers that no trial trains on"
 )
-
-
-def default_runs() -> Path:
-    """`runs` here; for a Ray job, whose working folder is a copy that Ray throws away, `runs` in the home folder."""
-    return Path.home() / RUNS if "working_dir_files" in Path.cwd().parts else RUNS
 
 
 @dataclass(frozen=True)
@@ -180,8 +175,9 @@ def subjects_by_role(tables: Mapping[str, SliceTable]) -> dict[str, tuple[str, .
     return found
 
 
-def find_study(name: str | None, runs: Path = RUNS) -> StudyFolder:
+def find_study(name: str | None, runs: Path | None = None) -> StudyFolder:
     """A study by name or folder, or the newest one under `runs`. Raises BadStudy with the names that exist."""
+    runs = runs or default_runs()
     if name is not None:
         for root in (place(name), runs / name):
             if fetch(root / "study.json").is_file():
@@ -191,7 +187,7 @@ def find_study(name: str | None, runs: Path = RUNS) -> StudyFolder:
         return StudyFolder(known[-1].parent)
     names = [file.parent.name for file in known]
     wanted = f"study {name!r}" if name else "a study"
-    hint = nearest(name or "", names) or "; python -m study.search begins one"
+    hint = nearest(name or "", names) or "; python -m study.search begins one, --runs FOLDER looks elsewhere"
     raise BadStudy(f"{runs}: {wanted} was not found; there are: {', '.join(names) or 'none'}{hint}")
 
 

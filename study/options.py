@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from core.options import DATA, MACHINE
+from core.runs import RUNS
 
 STUDY = "The study"
 """Heading of the options that say what a study is and how much it spends."""
@@ -44,7 +45,7 @@ def comparable(incomplete: str) -> list[str]:
 
 def study_names(incomplete: str) -> list[str]:
     """What a shell offers for the name of a study: those under `runs`."""
-    return [file.parent.name for file in Path("runs").glob("*/study.json") if file.parent.name.startswith(incomplete)]
+    return [file.parent.name for file in RUNS.glob("*/study.json") if file.parent.name.startswith(incomplete)]
 
 
 TrainTable = Annotated[
@@ -70,14 +71,6 @@ StudyName = Annotated[
         help="Name of the study. Default: the space's.",
         rich_help_panel=STUDY,
         autocompletion=study_names,
-    ),
-]
-Runs = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FOLDER",
-        help="Folder of all studies that all nodes see, or s3://BUCKET/FOLDER. Default: runs.",
-        rich_help_panel=DATA,
     ),
 ]
 Settings = Annotated[

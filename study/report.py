@@ -5,6 +5,7 @@ Examples:
     python -m study.report runs/demo
     python -m study.report demo --out demo.html --figures pictures/
     python -m study.report demo mine yours            beside each other, into comparison.html
+    python -m study.report mine --runs /shared/runs   where the search had it
     python -m study.report demo --watch --every 60    again whenever it moved on, until it is finished
 
 Exit codes: 0 done; 2 a mistake, told in one sentence; 130 stopped by Ctrl-C.
@@ -12,19 +13,16 @@ Exit codes: 0 done; 2 a mistake, told in one sentence; 130 stopped by Ctrl-C.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from core.console import out, run
-from core.durable import replacing
 from core.errors import BadConfig
-from core.mirror import address, place
-from study.folder import StudyFolder, find_study
-from study.page.document import comparing_page, page
-from study.page.files import figures_of, write_figures
-from study.records import StudyRecord, read_study
-from study.watching import watch
+from core.options import Runs
+
+if TYPE_CHECKING:
+    from study.records import StudyRecord
 
 COMPARISON = Path("comparison.html")
 
@@ -34,6 +32,7 @@ def main(
         list[str] | None,
         typer.Argument(help="Names or folders of studies. Default: the newest.", metavar="[STUDY ...]"),
     ] = None,
+    runs: Runs = None,
     target: Annotated[
         Path | None,
         typer.Option(
@@ -50,12 +49,19 @@ def main(
     every: Annotated[int, typer.Option(min=1, help="With --watch: seconds between two looks.")] = 30,
 ) -> None:
     """Write the report of a study, finished or not, or compare several."""
+    from core.mirror import address, place
+    from study.folder import StudyFolder, find_study
+    from study.records import read_study
+    from study.watching import watch
+
     names: list[str | None] = list(dict.fromkeys(studies or [])) or [None]
     if figures is not None and figures.exists() and not figures.is_dir():
         raise BadConfig(f"--figures {figures}: is a file, expected a folder")
 
+    root = place(runs) if runs else None
+
     def find() -> list[StudyFolder]:
-        return [find_study(name) for name in names]
+        return [find_study(name, root) for name in names]
 
     if watched:
         out.print(f"looking every {every} s; Ctrl-C ends it", markup=False)
@@ -67,12 +73,17 @@ def main(
         records = [read_study(folder) for folder in folders]
         for record in records:
             trainings = sum(len(trials) for trials in record.phases.values())
-            root = address(record.folder.root)
-            out.print(f"study {record.folder.name} in {root}{chosen}: {trainings} trainings", markup=False)
+            lies = address(record.folder.root)
+            out.print(f"study {record.folder.name} in {lies}{chosen}: {trainings} trainings", markup=False)
         _write(records, target, figures, 0)
 
 
-def _write(records: Sequence[StudyRecord], target: Path | None, figures: Path | None, reload: int) -> None:
+def _write(records: Sequence["StudyRecord"], target: Path | None, figures: Path | None, reload: int) -> None:
+    from core.durable import replacing
+    from core.mirror import address, place
+    from study.page.document import comparing_page, page
+    from study.page.files import figures_of, write_figures
+
     several = len(records) > 1
     path = place(target) if target else COMPARISON if several else records[0].folder.report
     content = comparing_page(records, reload=reload) if several else page(records[0], reload=reload)

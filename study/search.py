@@ -17,6 +17,7 @@ from typing import Annotated
 import typer
 
 from core.console import out, run
+from core.options import Runs
 from study.options import (
     LOOKING,
     STUDY,
@@ -29,7 +30,6 @@ from study.options import (
     Log,
     Memory,
     ProbeTable,
-    Runs,
     Settings,
     StudyName,
     TestTable,
@@ -96,7 +96,8 @@ def main(
     """Search, replicate, decide. Ctrl-C stops cleanly; the same command goes on."""
     from core.config import parse_setting
     from core.mirror import address, place
-    from study.folder import StudyFolder, default_runs, find_study
+    from core.runs import default_runs
+    from study.folder import StudyFolder, find_study
 
     runs = place(runs or default_runs())
     if listing:

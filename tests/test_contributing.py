@@ -11,10 +11,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 RECIPES = ROOT / "CONTRIBUTING.md"
-BLOCK = re.compile(r"^```(python|diff)\n# (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NEW = re.compile(r"^\*\*(.+?):\*\* `(tests/recipes/\w+\.py)` is a whole `(core/\S+\.py)`\.", re.MULTILINE)
+EDIT = re.compile(r"^```diff\n# (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CONTRACTS = {
     "tests/synthesis/test_masks.py": "Diamond",
-    "tests/synthesis/test_transforms.py": "invert",
+    "tests/synthesis/test_transforms.py": "dim",
     "tests/detectors/test_detectors.py": "Surroundings",
     "tests/slices/test_sources.py": "sessions",
 }
@@ -22,9 +23,9 @@ CHOSEN = """
 from core.config import Config, override
 
 def test_new_members_are_chosen_by_name() -> None:
-    new = {"detector.kind": "surroundings", "synthesis.mask.kind": "diamond", "synthesis.mix.invert.weight": 0.5}
+    new = {"detector.kind": "surroundings", "synthesis.mask.kind": "diamond", "synthesis.mix.dim.weight": 0.5}
     made = override(Config(), new)
-    assert (made.detector.reach, made.synthesis.mask.reach, made.synthesis.mix.invert.weight) == (4, 16.0, 0.5)
+    assert (made.detector.reach, made.synthesis.mask.reach, made.synthesis.mix.dim.weight) == (4, 16.0, 0.5)
 """
 
 
@@ -35,13 +36,13 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for part in ("core", "study", "search_spaces", "tests"):
         shutil.copytree(ROOT / part, root / part, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", root)
-    for kind, name, text in BLOCK.findall(RECIPES.read_text(encoding="utf-8")):
+    text = RECIPES.read_text(encoding="utf-8")
+    for _, recipe, name in NEW.findall(text):
+        assert not (root / name).exists(), f"{name} is there already"
+        shutil.copy(ROOT / recipe, root / name)
+    for name, change in EDIT.findall(text):
         path = root / name
-        if kind == "python":
-            assert not path.exists(), f"{name} is there already"
-            path.write_text(text, encoding="utf-8")
-        else:
-            path.write_text(edited(path.read_text(encoding="utf-8"), text, name), encoding="utf-8")
+        path.write_text(edited(path.read_text(encoding="utf-8"), change, name), encoding="utf-8")
     return root
 
 
@@ -71,16 +72,14 @@ def changes(diff: str) -> list[list[str]]:
     return found
 
 
-def test_there_are_four_recipes() -> None:
+def test_there_are_four_recipes_on_a_screen() -> None:
     text = RECIPES.read_text(encoding="utf-8")
-    assert [line for line in text.splitlines() if line.startswith("## ")] == [
-        "## A mask",
-        "## A transform",
-        "## A detector",
-        "## A source",
-    ]
-    assert sum(kind == "python" for kind, _, _ in BLOCK.findall(text)) == 4
-    assert text.count("```python") + text.count("```diff") == len(BLOCK.findall(text))
+    assert [name for name, _, _ in NEW.findall(text)] == ["A mask", "A transform", "A detector", "A source"]
+    assert {path for _, path, _ in NEW.findall(text)} == {
+        f"tests/recipes/{path.name}" for path in (ROOT / "tests" / "recipes").glob("*.py")
+    }
+    assert text.count("```") == 2 * len(EDIT.findall(text))
+    assert len(text.splitlines()) <= 90
 
 
 def test_new_members_sign_their_contracts_and_are_chosen_by_name(copy: Path) -> None:
@@ -94,11 +93,3 @@ def test_new_members_sign_their_contracts_and_are_chosen_by_name(copy: Path) -> 
     for contract, member in CONTRACTS.items():
         passed = [line for line in done.stdout.splitlines() if line.startswith("PASSED") and contract in line]
         assert len([line for line in passed if member in line]) >= 3, (contract, passed)
-
-
-def test_recipes_are_formatted_as_the_project_is(copy: Path) -> None:
-    files = [name for kind, name, _ in BLOCK.findall(RECIPES.read_text(encoding="utf-8")) if kind == "python"]
-    ruff = Path(sys.executable).with_name("ruff")
-    for words in (("check",), ("format", "--check")):
-        done = subprocess.run([ruff, *words, *files], cwd=copy, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr

@@ -100,7 +100,7 @@ def test_help_and_completion_answer_without_loading_what_they_do_not_need() -> N
     code = (
         "import sys; from importlib import import_module; from typer.main import get_command; "
         "from core.command import application\n"
-        f"for program in {[name for name in PROGRAMS if name != 'study.report']}:\n"
+        f"for program in {PROGRAMS}:\n"
         "    get_command(application(import_module(program).main, completes=True))\n"
         "print([m for m in ('torch', 'ray', 'optuna', 'pandas', 'scipy', 'cv2') if m in sys.modules])"
     )

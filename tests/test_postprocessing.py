@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.best import Best
 from core.config import Config, Training, to_dict
 from core.detectors import Denoiser, Segmenter
 from core.errors import BadConfig, BadInput
@@ -18,7 +19,7 @@ from core.losses import Combo
 from core.postprocessing import REMOVED, Postprocessing, choose, postprocessed, restorer_of
 from core.presets import PRESETS
 from core.probes import build_probe
-from core.retraining import Best, retrain
+from core.retraining import retrain
 from core.slices.table import SliceTable
 
 CPU = torch.device("cpu")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 
+from core.best import find_best
 from core.checkpoint import load_detector
 from core.config import Config
 from core.errors import BadInput
@@ -11,7 +12,6 @@ from core.evaluation import evaluate, scorer_of
 from core.mirror import address, fetch
 from core.prediction.inference import NAME, Inference, load_inference, save_inference
 from core.prediction.volume import Predictor
-from core.retraining import find_best
 from core.slices.table import SliceTable, open_table
 from core.training import uses_bf16
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from core.best import find_best
 from core.checkpoint import load_detector
 from core.config import to_dict
 from core.errors import BadInput
@@ -14,7 +15,6 @@ from core.floor import floor_scorers
 from core.mirror import address, fetch
 from core.protocols.beside_paper import Described, beside_paper
 from core.results import detector_entry, differences, floor_entry, verdict_on_floor
-from core.retraining import find_best
 from core.slices.table import open_table
 from core.training import choose_device, uses_bf16
 

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from test_inference import RECORDED, copied
 
+from core.best import Best
 from core.config import override, to_dict
 from core.evaluation import evaluate
 from core.prediction import Calibration
 from core.prediction.detectors import open_detector
 from core.prediction.inference import NAME
 from core.probes import build_probe
-from core.retraining import Best, retrain
+from core.retraining import retrain
 from core.slices.preprocess import Preprocessing
 from core.slices.table import SliceTable, open_table
 from core.training import choose_device

@@ -4,6 +4,8 @@ Two stacks of convolutions see what comes before a place in reading order: one t
 left. They see no further by padding and shifting, so that no weight is masked and none is wasted.
 """
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -51,9 +53,10 @@ class Reader:
 
     def __init__(self, prior: Prior, count: int, height: int, width: int) -> None:
         self._prior, self._row = prior, -1
+        self._layers = cast("list[_Layer]", list(prior.layers))
         blank = prior.place.weight.new_zeros(count, len(prior.place.weight), _REACH, width)
-        self._where = prior.place(prior.coordinates(blank.new_zeros(1, 0, height, width)))
-        self._kept = [blank for _ in prior.layers]  # the rows above that each layer still sees
+        self._where: Tensor = prior.place(prior.coordinates(blank.new_zeros(1, 0, height, width)))
+        self._kept = [blank for _ in self._layers]  # the rows above that each layer still sees
         self._across: list[Tensor] = []
 
     def enter(self, before: Tensor | None) -> None:
@@ -61,7 +64,7 @@ class Reader:
         self._row += 1
         above = self._here(torch.zeros_like(self._kept[0][:, :, :1]) if before is None else self._seen(before))
         self._across = []
-        for index, layer in enumerate(self._prior.layers):
+        for index, layer in enumerate(self._layers):
             known = torch.cat([self._kept[index], above], 2)
             self._kept[index] = known[:, :, 1:]
             above, across = layer.rows(above, known)
@@ -70,7 +73,7 @@ class Reader:
     def features(self, codes: Tensor, maps: Tensor) -> Tensor:
         """Features (N, w, width) of this row, whose codes are (N, w) in the N `maps` of the B."""
         left = self._here(_right(self._seen(codes)))
-        for layer, across in zip(self._prior.layers, self._across, strict=True):
+        for layer, across in zip(self._layers, self._across, strict=True):
             left = layer.along(left, across[maps])
         return left[:, :, 0].permute(0, 2, 1)
 
@@ -97,8 +100,9 @@ class _Layer(nn.Module):
 
     def rows(self, above: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
         """The next layer's `above`, and what `left` hears of it. known: `above` with the _REACH rows before it."""
-        rows = self.above(functional.pad(known, (_REACH, _REACH, 0, 0)))
-        return above + _gate(rows), self.across(rows)
+        rows: Tensor = self.above(functional.pad(known, (_REACH, _REACH, 0, 0)))
+        across: Tensor = self.across(rows)
+        return above + _gate(rows), across
 
     def along(self, left: Tensor, across: Tensor) -> Tensor:
         """The next layer's `left`."""

@@ -1,0 +1,73 @@
+"""A study's best.json: what won, under which seeds, on which tables; where it is found and read."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.config import Config, from_dict
+from core.errors import BadStudy, nearest
+from core.mirror import fetch, names, place, publish
+from core.runs import default_runs
+from core.slices.cache import open_cached
+from core.slices.table import SliceTable
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Best:
+    """What best.json says: the winner, its controls, the seeds, and the tables by path and digest."""
+
+    folder: Path
+    data: dict[str, Any]
+
+    @property
+    def configs(self) -> dict[str, Config]:
+        """The winner and the controls that differ from it, by name."""
+        winner = from_dict(self.data["config"], "best.json")
+        controls = {name: from_dict(config, "best.json") for name, config in self.data["controls"].items()}
+        return {"winner": winner} | {name: config for name, config in controls.items() if config != winner}
+
+    def take_over(self, name: str, seed: int, folder: Path) -> bool:
+        """Copy the checkpoint of the study's own training, where there was one and it still lies: once is enough."""
+        others: dict[str, dict[str, str]] = self.data.get("control_checkpoints", {})
+        lies = self.data.get("checkpoints", {}) if name == "winner" else others.get(name, {})
+        source = self.folder / lies.get(str(seed), "-")
+        if names(source) and not names(folder):
+            shutil.copytree(fetch(source), folder, dirs_exist_ok=True)
+            publish(folder)
+            return True
+        return False
+
+    def table(self, role: str) -> SliceTable:
+        """The table of a role. Raises BadTable when its content is not that of the study."""
+        reference = self.data["tables"][role]
+        if reference is None:
+            raise BadStudy(f"{self.folder}: the study names no {role} table; run it with --{role} TABLE")
+        return open_cached(reference["path"], reference["digest"])
+
+
+def find_best(name: str | None, runs: Path | None = None) -> Best:
+    """A study's best.json by the study's name or folder, or the newest under `runs`. Raises BadStudy."""
+    runs = runs or default_runs()
+    newest = sorted({file.parent for file in runs.glob("*/best.json")}, key=_age)
+    for folder in [place(name), runs / name] if name else newest:
+        try:
+            data = json.loads(fetch(folder / "best.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            continue
+        except ValueError as damaged:
+            raise BadStudy(f"{folder / 'best.json'}: not JSON: {damaged}") from None
+        if data.get("format") != FORMAT:
+            raise BadStudy(f"{folder / 'best.json'}: has format {data.get('format')}, expected {FORMAT}")
+        return Best(folder, data)
+    known = sorted(file.parent.name for file in runs.glob("*/best.json"))
+    wanted = f"study {name!r} has" if name else "there is"
+    hint = nearest(name or "", known) or "; python -m study.search writes one, --runs FOLDER looks elsewhere"
+    raise BadStudy(f"{runs}: {wanted} no best.json; finished studies: {', '.join(known) or 'none'}{hint}")
+
+
+def _age(folder: Path) -> float:
+    return -(folder / "best.json").stat().st_mtime
