@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -42,20 +44,48 @@ class SliceTable:
         self.path = path
         self.digest = digest
         self.metadata = metadata
-        self._images = [pixels(batch.column("image")) for batch in batches]
-        self._masks = [pixels(batch.column("mask")) for batch in batches]
-        self.height, self.width = self._images[0].shape[1:]
-        self._starts = np.cumsum([0, *(len(images) for images in self._images)])
+        self._batches = batches
+        self.height, self.width = batches[0].schema.field("image").type.shape
+        self._starts = np.cumsum([0, *(batch.num_rows for batch in batches)])
+        self._columns = pa.Table.from_batches(batches)
+        self.normal: NDArray[np.bool_] = self._columns["mask"].is_null().to_numpy()
 
-        columns = pa.Table.from_batches(batches)
-        self.dataset = _names(columns["dataset"], np.str_)
-        keys = pc.binary_join_element_wise(columns["dataset"], columns["subject"], "/")
-        self.subject = _names(keys, np.str_)
-        self.volume = _names(columns["volume"], np.str_)
-        self.slice_index: NDArray[np.int32] = columns["slice_index"].to_numpy()
-        self.foreground: NDArray[np.float32] = columns["foreground"].to_numpy()
-        self.family = _names(columns["family"], np.object_)
-        self.normal: NDArray[np.bool_] = np.concatenate([np.asarray(b.column("mask").is_null()) for b in batches])
+    # Names are text for people: a process that only trains on rows that it was given never makes most of them.
+    @cached_property
+    def dataset(self) -> NDArray[np.str_]:
+        """The data set of each row."""
+        return _Names.of(self._columns["dataset"]).each()
+
+    @cached_property
+    def subject(self) -> NDArray[np.str_]:
+        """The subject's key `dataset/subject` of each row."""
+        return self._subjects.each()
+
+    @cached_property
+    def volume(self) -> NDArray[np.str_]:
+        """The volume of each row."""
+        return _Names.of(self._columns["volume"]).each()
+
+    @cached_property
+    def family(self) -> NDArray[np.object_]:
+        """The lesion family of each row, None where it has none."""
+        return _Names.of(self._columns["family"], np.object_).each()
+
+    @cached_property
+    def slice_index(self) -> NDArray[np.int32]:
+        """Where in its volume each slice lay."""
+        found: NDArray[np.int32] = self._columns["slice_index"].to_numpy()
+        return found
+
+    @cached_property
+    def foreground(self) -> NDArray[np.float32]:
+        """Share of tissue of each slice, 0..1."""
+        found: NDArray[np.float32] = self._columns["foreground"].to_numpy()
+        return found
+
+    @cached_property
+    def _subjects(self) -> "_Names":
+        return _Names.of(pc.binary_join_element_wise(self._columns["dataset"], self._columns["subject"], "/"))
 
     def __len__(self) -> int:
         return int(self._starts[-1])
@@ -69,28 +99,29 @@ class SliceTable:
     @property
     def subjects(self) -> tuple[str, ...]:
         """The subjects' keys `dataset/subject`, sorted, each once."""
-        return tuple(np.unique(self.subject).tolist())
+        return tuple(sorted(self._subjects.names.tolist()))
 
     def rows_of(self, subjects: Collection[str]) -> NDArray[np.intp]:
         """Ascending row numbers of the subjects with these keys. Raises KeyError on a key that the table lacks."""
         if missing := set(subjects) - set(self.subjects):
             raise KeyError(f"{self.path.name} has no subject {min(missing)!r}")
-        return np.flatnonzero(np.isin(self.subject, sorted(subjects)))
+        wanted = np.isin(self._subjects.names, sorted(subjects))
+        return np.flatnonzero(wanted[self._subjects.codes])
 
     def images(self, rows: Rows) -> NDArray[np.uint8]:
         """A copy of the images of these rows, (n,H,W). Raises IndexError on rows that do not exist."""
-        return self._gather(self._images, self._positions(rows))
+        return self._gather("image", self._positions(rows))
 
     def masks(self, rows: Rows) -> NDArray[np.uint8]:
         """A copy of the masks of these rows, (n,H,W) of 0 and 1; all zeros for a normal slice."""
         positions = self._positions(rows)
-        masks = self._gather(self._masks, positions)
+        masks = self._gather("mask", positions)
         masks[self.normal[positions]] = 0
         return masks
 
     def image_views(self) -> list[NDArray[np.uint8]]:
         """Per volume, in row order, the (n,H,W) images in the memory map itself: read-only, nothing is copied."""
-        return list(self._images)
+        return [pixels(batch.column("image")) for batch in self._batches]
 
     def span(self, volume: int) -> tuple[int, int]:
         """First row of a volume, counted as `image_views` does, and the row after its last."""
@@ -99,12 +130,13 @@ class SliceTable:
     def _positions(self, rows: Rows) -> NDArray[np.intp]:
         return np.atleast_1d(np.arange(len(self))[rows])
 
-    def _gather(self, views: list[NDArray[np.uint8]], positions: NDArray[np.intp]) -> NDArray[np.uint8]:
+    def _gather(self, column: str, positions: NDArray[np.intp]) -> NDArray[np.uint8]:
         gathered = np.empty((len(positions), self.height, self.width), np.uint8)
         volumes = np.searchsorted(self._starts, positions, side="right") - 1
         for volume in np.unique(volumes):
             chosen = np.flatnonzero(volumes == volume)
-            gathered[chosen] = views[volume][positions[chosen] - self._starts[volume]]
+            views = pixels(self._batches[volume].column(column))
+            gathered[chosen] = views[positions[chosen] - self._starts[volume]]
         return gathered
 
 
@@ -171,12 +203,23 @@ def write_table(path: Path, volumes: Iterable[VolumeSlices], metadata: TableMeta
     return open_table(path)
 
 
-def _names(column: pa.ChunkedArray, kind: type[np.generic]) -> NDArray[Any]:
-    """The text of each row, None where it is null; each name is made once, and not once for every slice."""
-    encoded = pc.dictionary_encode(column.combine_chunks())
-    names = np.array([*encoded.dictionary.to_pylist(), *([None] if column.null_count else [])], dtype=kind)
-    found: NDArray[Any] = names[encoded.indices.fill_null(len(names) - 1).to_numpy()]
-    return found
+@dataclass(frozen=True)
+class _Names:
+    """A column of text: each name once, and which of them (N,) each row has."""
+
+    names: NDArray[Any]
+    codes: NDArray[np.integer]
+
+    @classmethod
+    def of(cls, column: pa.ChunkedArray, kind: type[np.generic] = np.str_) -> "_Names":
+        encoded = pc.dictionary_encode(column.combine_chunks())
+        names = np.array([*encoded.dictionary.to_pylist(), *([None] if column.null_count else [])], dtype=kind)
+        return cls(names, encoded.indices.fill_null(len(names) - 1).to_numpy())
+
+    def each(self) -> NDArray[Any]:
+        """The name of each row."""
+        found: NDArray[Any] = self.names[self.codes]
+        return found
 
 
 def _metadata(shown: str, found: pa.Schema) -> TableMetadata:

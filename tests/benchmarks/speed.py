@@ -20,7 +20,7 @@ import torch
 from core.durable import replacing
 from tests.benchmarks.rows import Row
 
-MODULES = ("bench_metrics", "bench_evaluation", "bench_synthesis", "bench_training")
+MODULES = ("bench_metrics", "bench_evaluation", "bench_synthesis", "bench_training", "bench_table")
 
 
 def collect(device: str, tiny: bool) -> tuple[list[Row], list[str]]:

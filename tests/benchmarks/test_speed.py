@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import bench_synthesis, bench_training, speed
+from tests.benchmarks import bench_synthesis, bench_table, bench_training, speed
 from tests.benchmarks.rows import Row
 
 
-@pytest.mark.parametrize("module", [bench_synthesis, bench_training])
-def test_rows_are_times_of_both(module: object) -> None:
+@pytest.mark.parametrize("module", [bench_synthesis, bench_table, bench_training])
+def test_rows_hold_both_figures(module: object) -> None:
     found = module.rows("cpu", tiny=True)  # type: ignore[attr-defined]
     assert found
     for row in found:
-        assert row.unit == "s"
+        assert row.unit in ("s", "MiB")
         assert all(math.isfinite(value) and value > 0 for value in (row.ours, row.theirs))
 
 
