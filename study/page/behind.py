@@ -60,7 +60,7 @@ def _sizes(entries: Sequence[dict[str, Any]]) -> Html:
     for one in info.series:
         means = [sum(v) / len(v) if v else None for quantity in QUANTITIES for v in one.values[quantity]]
         rows.append([one.name, *(figure(mean) for mean in means)])
-    head = ("", *(f"{words}, {label}" for words in QUANTITIES.values() for label in info.labels))
+    head = ("detector", *(f"{words}, {label}" for words in QUANTITIES.values() for label in info.labels))
     return join(
         title,
         paragraphs(
@@ -108,7 +108,7 @@ def paper_section(record: StudyRecord) -> Html:
         return join(title, paragraphs("The test table can no longer be opened, and what it is was not recorded."))
     shown = []
     for part in parts:
-        head = ("", *(f"{row['method']}, paper" for row in part["published"]), "winner, here")
+        head = ("measure", *(f"{row['method']}, paper" for row in part["published"]), "winner, here")
         measured = part["measured"] or {}
         rows: list[list[Child]] = [
             [words, *(f"{row[name]:.2f}" for row in part["published"]), interval(measured.get(name), 2)]

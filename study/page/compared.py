@@ -166,7 +166,7 @@ def _differences(studies: Sequence[Compared]) -> Html:
             told.setdefault(name, []).append(value)
     marked = [index for index, values in enumerate(told.values()) if len(set(values)) > 1]
     rows = [[name, *(code(value) for value in values)] for name, values in told.items()]
-    head = ("", *(one.name for one in studies))
+    head = ("what", *(one.name for one in studies))
     return join(
         paragraphs(*comparable(studies)),
         table(head, rows, words=len(head), marked=marked),

@@ -115,7 +115,7 @@ def plot(figure: go.Figure, *, name: str, alt: str, caption: Child = "") -> Html
     height = int(figure.layout.height or 400)
     return tag(
         "figure",
-        tag("div", role="img", aria_label=alt, class_="canvas", data_height=height, style=f"height:{height}px"),
+        tag("div", role="group", aria_label=alt, class_="canvas", data_height=height, style=f"height:{height}px"),
         data(described | {"config": CONFIG}),
         tag("figcaption", caption) if caption else "",
         class_="plot",

@@ -108,7 +108,7 @@
       const head = make("div", "", { class: "head" });
       const winner = trial.number === this.data.winner ? ", the winner" : trial.is_paper ? ", the preset's own" : "";
       head.append(make("h3", `Trial ${trial.number}${winner}`), make("button", "Close", { class: "close", type: "button" }));
-      const curve = make("div", "", { class: "curve", role: "img" });
+      const curve = make("div", "", { class: "curve", role: "group" });
       const parts = make("div", "", { class: "parts" });
       parts.append(this.facts(trial), make("div"), this.settings(trial), this.maps(trial));
       parts.children[1].append(make("h4", "Learning curve"), curve);

@@ -78,7 +78,7 @@ def _tables(info: DetectorsInfo, score: str) -> Html:
         lead: Child = "–" if row.name == WINNER else interval(row.gain)
         by_pixel.append([_name(row), *(interval(row.estimates.get(q)) for q in pixels), _dice(row), lead])
         by_slice.append([_name(row), *(interval(row.estimates.get(quantity)) for quantity in slices)])
-    head = ("", *pixels.values(), "Dice", "winner's lead in AP")
+    head = ("detector", *pixels.values(), "Dice", "winner's lead in AP")
     chosen = f" {score} was chosen on the probe." if score != "mean" else " It is also the one chosen on the probe."
     return join(
         table(head, by_pixel, caption="Pixels: where is it", marked=marked, muted=muted),
@@ -87,7 +87,7 @@ def _tables(info: DetectorsInfo, score: str) -> Html:
             "best on the probe, as mean and range over seeds. The lead is the winner minus the row, over common "
             "subjects: clear when the whole bracket lies on one side of 0."
         ),
-        table(("", *slices.values()), by_slice, caption="Slices: is there any", marked=marked, muted=muted),
+        table(("detector", *slices.values()), by_slice, caption="Slices: is there any", marked=marked, muted=muted),
         paragraphs(
             f"A slice is ranked by one score of its map; mean is the paper's.{chosen} Lesions lie where heads are "
             "wide, so the area of a slice alone ranks slices, and a score that depends on it can look good or bad for "
@@ -143,7 +143,7 @@ def _families(info: DetectorsInfo) -> Html:
     caption = "Pixel AP by lesion family: its slices together with all lesion-free ones"
     return join(
         tag("h3", "By family of lesion"),
-        table(("", *found.families), rows, caption=caption, marked=(0,)),
+        table(("detector", *found.families), rows, caption=caption, marked=(0,)),
         plot(
             draw_families(found),
             name="test-families",
