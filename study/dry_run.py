@@ -124,4 +124,4 @@ def _span(found: Hours, slots: int) -> str:
 
 
 def _say(name: str, text: str) -> None:
-    out.print(f"{name:<12}{text}", markup=False)
+    out.print(f"{name:<19} {text}", markup=False)

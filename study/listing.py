@@ -46,7 +46,7 @@ def tell_spaces() -> None:
     for ablations, program in ((False, "study.search"), (True, "study.ablation")):
         out.print(f"\npython -m {program} --space ...", markup=False)
         for name in space_names(ablations):
-            out.print(f"  {name:<12}{question(name)}", markup=False)
+            out.print(f"  {name:<11} {question(name)}", markup=False)
 
 
 def question(name: str) -> str:
