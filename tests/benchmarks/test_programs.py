@@ -1,0 +1,35 @@
+"""The long comparisons run at sizes that prove only that they run, and say what they found."""
+
+from pathlib import Path
+
+import pytest
+
+from core.config import Config, override
+from core.probes import build_probe
+from core.slices.table import SliceTable
+from tests.benchmarks import fidelity, side_by_side
+
+SMALL = {"detector.base": 2, "detector.depth": 2, "training.epochs": 1, "training.batch": 4}
+
+
+def test_fidelity_pairs_the_precisions_by_seed(healthy: SliceTable, tmp_path: Path) -> None:
+    probe = build_probe(healthy, tmp_path / "probe.arrow", per_family=4, clean=4)
+    found = fidelity.compare(override(Config(), SMALL), healthy, probe, "cpu", [0, 1])
+    assert all(len(values) == 2 for values in found.values.values())
+    assert found.values["fp32"] != found.values["bf16"]  # other roundings: both really ran
+    assert found.difference.seeds == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "words"), [([0.2, 0.31, 0.4], "includes 0"), ([0.1, 0.21, 0.3], "does not include")]
+)
+def test_fidelity_says_whether_the_difference_is_noise(values: list[float], words: str) -> None:
+    found = fidelity.Fidelity({"fp32": [0.2, 0.3, 0.41], "bf16": values})
+    assert words in found.sentence
+
+
+def test_trainings_side_by_side_are_counted_together() -> None:
+    one, two = side_by_side.measure((2, 32, 2), "cpu", [1, 2], 2)
+    assert (one.processes, one.gain, two.processes) == (1, 1.0, 2)
+    assert two.steps > 0
+    assert two.gain == pytest.approx(two.steps / one.steps)
