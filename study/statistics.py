@@ -77,15 +77,15 @@ def hedges(differences: Sequence[float] | np.ndarray) -> float | None:
     return None if _equal(differences) else float(np.mean(differences)) / spread * (1 - 3 / (4 * (n - 1) - 1))
 
 
-def detectable(values: Mapping[str, Sequence[float]]) -> float:
-    """The difference that the least certain pair would need to be found apart: its corrected critical value.
+def detectable(values: Mapping[str, Sequence[float]]) -> tuple[float, float]:
+    """The differences that the most and the least certain pair need to be found apart: corrected critical values.
 
     Smaller ones may exist; so few seeds would not have shown them.
     """
     differences = [np.subtract(values[a], values[b]) for a, b in combinations(values, 2)]
     errors = [float(np.std(d, ddof=1)) / np.sqrt(len(d)) for d in differences]
-    share = (1 - LEVEL) / 2 / len(differences)
-    return float(max(errors) * stats.t.ppf(1 - share, len(differences[0]) - 1))
+    critical = stats.t.ppf(1 - (1 - LEVEL) / 2 / len(differences), len(differences[0]) - 1)
+    return float(min(errors) * critical), float(max(errors) * critical)
 
 
 def verdict(values: Mapping[str, Sequence[float]], pairs: Sequence[Pair]) -> str:
@@ -95,7 +95,9 @@ def verdict(values: Mapping[str, Sequence[float]], pairs: Sequence[Pair]) -> str
     seeds = len(next(iter(values.values())))
     below = [pair.second for pair in pairs if pair.apart and pair.first == best]
     rest = [name for name in values if name != best and name not in below]
-    reach = f"{seeds} seeds can show differences of about {detectable(values):.3f} here"
+    least, most = (f"{difference:.3f}" for difference in detectable(values))
+    needed = f"about {least}" if least == most else f"about {least} to {most}, by pair,"
+    reach = f"{seeds} seeds can show differences of {needed} here"
     if not rest:
         return f"{best} is clearly best: apart from every other arm ({', '.join(below)}). {reach}."
     apart = f"; it is clearly above {', '.join(below)}" if below else ""

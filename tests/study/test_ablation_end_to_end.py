@@ -90,7 +90,8 @@ def test_its_report_says_which_arm_and_how_sure(place: Place) -> None:
     text = page(read_study(folder))
     found = json.loads(folder.ablation.read_text())
     for words in (
-        "Ablation tiny", found["verdict"], "Paired differences", "not told apart" if found["detectable"] else "apart",
+        "Ablation tiny", found["verdict"], "Paired differences",
+        "not told apart" if found["detectable"][1] else "apart",
         "tuned search their own settings, with the same number of trials", "python -m study.ablation",
         "Does it find lesions", "No subject is in two roles", "Convergence", "The same slices through every arm",
         "brush on the same slices, row by row: map.",

@@ -72,10 +72,19 @@ def test_what_would_have_been_found() -> None:
     """A pair shifted by the detectable difference is just apart; here there is one pair, so nothing is corrected."""
     noise = np.array([0.01, -0.02, 0.015, 0.0, -0.005])
     zero = np.zeros(5)
-    least = detectable({"a": noise, "b": zero})
+    least, most = detectable({"a": noise, "b": zero})
+    assert least == most
     shifted = noise - noise.mean()
     assert compare({"a": shifted + 1.01 * least, "b": zero})[0].apart
     assert not compare({"a": shifted + 0.99 * least, "b": zero})[0].apart
+
+
+def test_each_pair_needs_a_difference_of_its_own() -> None:
+    noise = np.array([0.01, -0.02, 0.015, 0.0, -0.005])
+    values = {"a": noise, "b": np.zeros(5), "c": 10 * noise}
+    least, most = detectable(values)
+    assert most == pytest.approx(10 * least)
+    assert f"about {least:.3f} to {most:.3f}, by pair" in verdict(values, compare(values))
 
 
 def test_arms_without_spread() -> None:
