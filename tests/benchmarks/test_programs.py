@@ -7,7 +7,9 @@ import pytest
 from core.config import Config, override
 from core.probes import build_probe
 from core.slices.table import SliceTable
-from tests.benchmarks import fidelity, side_by_side
+from tests.benchmarks import fidelity, profile_step, side_by_side
+from tests.benchmarks.bench_synthesis import slices
+from tests.benchmarks.bench_training import plain_steps
 
 SMALL = {"detector.base": 2, "detector.depth": 2, "training.epochs": 1, "training.batch": 4}
 
@@ -33,3 +35,17 @@ def test_trainings_side_by_side_are_counted_together() -> None:
     assert (one.processes, one.gain, two.processes) == (1, 1.0, 2)
     assert two.steps > 0
     assert two.gain == pytest.approx(two.steps / one.steps)
+
+
+def test_a_step_is_divided_among_its_operators() -> None:
+    config = override(Config(), {"detector.base": 2, "training.batch": 2})
+    found = profile_step.shares(plain_steps(config, slices(4, 32), "cpu"), "cpu", 1)
+    assert sum(one.share for one in found) == pytest.approx(1)
+    assert any("convolution_backward" in one.operator for one in found)
+
+
+def test_the_arithmetic_of_the_papers_training() -> None:
+    """Ten epochs of 4,050 slices are 2,540 steps of batch 16, and 731 TFLOP."""
+    work, least = profile_step.arithmetic(Config(), 128, "cpu")
+    assert 2540 * work / 1000 == pytest.approx(731, rel=0.01)
+    assert least > 0
