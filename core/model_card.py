@@ -15,7 +15,7 @@ import numpy as np
 
 from core.config import Config, flatten, to_dict
 from core.durable import replacing
-from core.results import PAPER_SCORE, entry_label, postprocessing_words
+from core.results import PAPER_SCORE, entry_label, postprocessing_words, smoothing_words
 
 NAME = "MODEL_CARD.md"
 _LICENCE = """\
@@ -150,12 +150,13 @@ def _results(evaluation: dict[str, Any]) -> str:
     intro = (
         f"Test: {len(test['subjects'])} subjects, {text(test['slices'])} slices, {text(test['anomalous_slices'])} of "
         f"them with an anomaly{opened}. Mean over seeds with 95 % intervals over subjects and seeds. Rows "
-        "below the winner are controls that were trained alike, then the floor, which needs no training."
+        "below the winner are controls that were trained alike, then the floor, which needs no training. "
+        f"{smoothing_words(evaluation['entries'])}"
     )
     first = evaluation["entries"][0]
     scores = dict.fromkeys((PAPER_SCORE, str(first["config"]["score"])))
     columns = {"pixel": "pixel", "within tissue": "tissue"} | {f"sample, {name}": f"sample.{name}" for name in scores}
-    parts = [intro]
+    parts = [intro.rstrip()]
     if steps := postprocessing_words(evaluation["entries"]):
         parts.append(
             f"{text(steps)} The row of that name is the winner's own maps after it. The weights in this folder give "

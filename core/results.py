@@ -91,11 +91,15 @@ def entry_label(entry: Mapping[str, Any]) -> str:
     return f"floor: {entry['name']}" if entry["kind"] == "floor" else str(entry["name"])
 
 
-def floor_entry(name: str, on_test: Evaluation, score: ScoreName) -> dict[str, Any]:
-    """A baseline that was not trained: intervals over subjects alone. score: the detectors' slice score."""
+def floor_entry(name: str, on_test: Evaluation, score: ScoreName, window: int = 1) -> dict[str, Any]:
+    """A baseline that was not trained: intervals over subjects alone.
+
+    score: the detectors' slice score. window: pixels over which the baseline is smoothed, 1 for none.
+    """
     return {
         "name": name,
         "kind": "floor",
+        "window": window,
         "config": None,
         "seeds": [],
         "figures": [on_test.figures()],
@@ -107,6 +111,13 @@ def floor_entry(name: str, on_test: Evaluation, score: ScoreName) -> dict[str, A
         **_behind([on_test], score),
         "calibration": None,
     }
+
+
+def smoothing_words(entries: Sequence[Mapping[str, Any]]) -> str:
+    """Over what evaluation.json's baselines are smoothed; '' where none is."""
+    windows = {entry["name"]: entry["window"] for entry in entries if entry.get("window", 1) > 1}
+    told = " and ".join(f"{name} over {window} x {window} pixels" for name, window in windows.items())
+    return f"Averaged over tissue: {told}, the windows that are best on the probe." if told else ""
 
 
 def differences(winner: Sequence[Evaluation], others: Mapping[str, Sequence[Evaluation]]) -> dict[str, Any]:

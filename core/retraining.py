@@ -105,10 +105,8 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
             name: [evaluate(scorer_of(each, bf16=bf16), test, device=chosen, by_size=True) for each in found]
             for name, found in detectors.items()
         }
-        floors = {
-            name: evaluate(scorer, test, device=chosen, by_size=True)
-            for name, scorer in floor_scorers(table.images(rows), chosen).items()
-        }
+        baselines = floor_scorers(table.images(rows), probe, chosen)
+        floors = {name: evaluate(baseline, test, device=chosen, by_size=True) for name, baseline in baselines.items()}
         after = {
             where: [
                 raw
@@ -123,7 +121,7 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
         entries = [
             detector_entry(name, to_dict(best.configs[name]), seeds, runs, on_probe[name])
             for name, runs in on_test.items()
-        ] + [floor_entry(name, run, winner.score) for name, run in floors.items()]
+        ] + [floor_entry(name, run, winner.score, baselines[name].window) for name, run in floors.items()]
         choices = [(step.settings, step.choice) for step in steps]
         entries.insert(1, postprocessed_entry(entries[0], choices, after["test"], after["probe"]))
         result["tables"]["test"] = _recorded(test)

@@ -7,7 +7,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import Tensor
 
 from core.evaluation import evaluate, objective, tenths
-from core.floor import floor_scorers
+from core.floor import Baseline, floor_scorers
 from core.scores import SCORES, sample_scores
 from core.slices.table import SliceTable
 
@@ -95,9 +95,9 @@ def test_slices_without_tissue_have_finite_scores() -> None:
         assert torch.isfinite(value).all()
 
 
-def test_the_floor_is_what_it_says(healthy: SliceTable) -> None:
+def test_the_floor_is_what_it_says(healthy: SliceTable, lesioned: SliceTable) -> None:
     images = healthy.images(slice(None))
-    scorers = floor_scorers(images, CPU)
+    scorers = floor_scorers(images, lesioned, CPU)
     batch = torch.from_numpy(images[:3]).float() / 255
     mean = images.mean(0) / 255
     np.testing.assert_array_equal(scorers["intensity"](batch).numpy().argmax(), batch.numpy().argmax())
@@ -108,3 +108,22 @@ def test_the_floor_is_what_it_says(healthy: SliceTable) -> None:
     np.testing.assert_allclose(position[0], np.clip(mean, 1e-4, 1 - 1e-4), atol=1e-5)
     area = sample_scores(scorers["tissue"](batch), batch)["mean"].numpy()
     np.testing.assert_allclose(area, (batch.numpy() > 0).mean((1, 2)), atol=2e-4)
+    assert [name for name, one in scorers.items() if one.window > 1] == ["smoothed intensity", "smoothed deviation"]
+
+
+def test_a_smoothed_score_is_the_mean_over_the_tissue_of_its_window() -> None:
+    image = torch.rand(1, 9, 8, generator=torch.Generator().manual_seed(0)) * (torch.arange(8) > 1)
+    found = Baseline(lambda batch: batch, 5)(image).sigmoid()[0]
+    for row, column in ((0, 2), (4, 4), (8, 7), (3, 2)):
+        window = image[0, max(row - 2, 0) : row + 3, max(column - 2, 0) : column + 3]
+        assert found[row, column].item() == pytest.approx(window[window > 0].mean().item(), abs=1e-5)
+    assert found[:, :2].max().item() == pytest.approx(1e-4, rel=1e-3)
+
+
+def test_the_window_is_that_of_the_highest_ap_on_the_probe(healthy: SliceTable, lesioned: SliceTable) -> None:
+    chosen = floor_scorers(healthy.images(slice(None)), lesioned, CPU)["smoothed intensity"]
+    figures = {
+        window: evaluate(Baseline(chosen.score, window), lesioned, device=CPU).figures()["pixel.average_precision"]
+        for window in (3, 5, 7)
+    }
+    assert chosen.window == max(figures, key=lambda window: figures[window] or 0)

@@ -44,10 +44,11 @@ def score_table(
             )
     scorer = scorer_of(network, bf16=uses_bf16(config.training, chosen))
     on_test, on_probe = (evaluate(scorer, each, device=chosen) for each in (slices, probe))
-    baselines = floor_scorers(healthy.images(np.flatnonzero(~np.isin(healthy.subject, probe.subjects))), chosen)
+    normal_rows = np.flatnonzero(~np.isin(healthy.subject, probe.subjects))
+    baselines = floor_scorers(healthy.images(normal_rows), probe, chosen)
     floors = {name: evaluate(baseline, slices, device=chosen) for name, baseline in baselines.items()}
     entries = [detector_entry("winner", to_dict(config), [0], [on_test], [on_probe])]
-    entries += [floor_entry(name, found, config.score) for name, found in floors.items()]
+    entries += [floor_entry(name, found, config.score, baselines[name].window) for name, found in floors.items()]
     verdict = verdict_on_floor(entries, differences([on_test], {name: [found] for name, found in floors.items()}))
     known = (beside or detector is None) and study().data["tables"]["train"]["digest"] == healthy.digest
     train = Described.of(healthy) if known else None

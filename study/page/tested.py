@@ -1,6 +1,6 @@
 """Does it find lesions: the test table against the floor, by family, and the curves behind the figures."""
 
-from core.results import postprocessing_words
+from core.results import postprocessing_words, smoothing_words
 from study.figures.detectors import WINNER, Detector, DetectorsInfo, detectors_info, draw_curves, draw_intervals
 from study.figures.families import draw_families, families_info
 from study.page.behind import behind_figures, paper_section
@@ -51,7 +51,7 @@ def _about(record: StudyRecord, info: DetectorsInfo) -> Html:
             f"Detectors were trained under {count(len(evaluation['seeds']), 'seed')}. Brackets are 95 % intervals over "
             "subjects and seeds. The floor is what needs no training: intensity is the slice itself, deviation its "
             "distance from the mean training slice, position that mean slice, tissue the area of the slice: a sample "
-            "AUROC near tissue's is what the height in the head gives away.",
+            f"AUROC near tissue's is what the height in the head gives away. {smoothing_words(evaluation['entries'])}",
             f"{steps} The winner's own row is of its raw maps and remains the result." if steps else "",
         ),
     )

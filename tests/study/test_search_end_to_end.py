@@ -81,7 +81,9 @@ def test_the_winner_is_retrained_and_tested_once(place: Place) -> None:
     assert [entry["name"] for entry in result["entries"]][:3] == ["winner", "winner, post-processed", "circle"]
     assert {entry["name"] for entry in result["entries"] if entry["kind"] == "floor"} == {
         "intensity",
+        "smoothed intensity",
         "deviation",
+        "smoothed deviation",
         "position",
         "tissue",
     }
