@@ -78,6 +78,11 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
     }
     families = best.data["objective"].get("families") or held_out_families(probe)
     objectives = [objective(evaluation.figures(), families) for evaluation in on_probe["winner"]]
+    baselines = floor_scorers(table.images(rows), probe, chosen)
+    floor_objectives = {
+        name: objective(evaluate(baseline, probe, device=chosen).figures(), families)
+        for name, baseline in baselines.items()
+    }
     shipped = int(np.argmax(objectives))
     save_detector(target, detectors["winner"][shipped], winner)
     save_inference(target, Inference.of(table, on_probe["winner"][shipped]))
@@ -87,6 +92,7 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
         "best": _digest(best.data),
         "seeds": seeds,
         "shipped": {"seed": seeds[shipped], "rule": "highest objective on the probe", "objectives": objectives},
+        "floor_objectives": floor_objectives,
         "provenance": provenance(chosen) | {"bf16": bf16},
         "seconds_per_training": {name: float(np.mean(spent)) for name, spent in seconds.items()},
         "tables": {role: _recorded(one) for role, one in (("train", table), ("probe", probe))},
@@ -105,7 +111,6 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
             name: [evaluate(scorer_of(each, bf16=bf16), test, device=chosen, by_size=True) for each in found]
             for name, found in detectors.items()
         }
-        baselines = floor_scorers(table.images(rows), probe, chosen)
         floors = {name: evaluate(baseline, test, device=chosen, by_size=True) for name, baseline in baselines.items()}
         after = {
             where: [

@@ -148,6 +148,15 @@ class StudyRecord:
             return "Not tested: the study names no test table. Give one with --test when a study begins."
         return ""
 
+    @property
+    def without_training(self) -> str:
+        """What the best score without training reaches on the probe, '' before anything was retrained."""
+        floors: dict[str, float] = (self.evaluation or {}).get("floor_objectives", {})
+        if not floors:
+            return ""
+        best = max(floors, key=lambda name: floors[name])
+        return f"{floors[best]:.4f} for {best}, the best objective of a score that needs no training"
+
     def with_state(self, *states: TrialState) -> list[TrialRecord]:
         """Trials of the search in these states."""
         return [trial for trial in self.trials if trial.state in states]

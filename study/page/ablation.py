@@ -33,6 +33,7 @@ def _card(record: StudyRecord, found: dict[str, Any]) -> Html:
     searched = found["searched_trials"]
     told = [
         ("Objective", record.objective_text),
+        ("Floor", record.without_training),
         ("Families judged by", ", ".join(found["objective"]["families"])),
         ("Seeds", ", ".join(map(str, found["seeds"]))),
         ("Budget", f"{found['epochs']} epochs a training" + (f"; {searched} trials of search an arm" * bool(searched))),

@@ -94,7 +94,13 @@ def _facts(record: StudyRecord) -> Html:
         weights = record.folder.retrained / "model.safetensors"
         shipped = join(code(weights), f", seed {record.evaluation['shipped']['seed']}: highest objective on the probe")
     return facts(
-        [("Objective", record.objective_text), ("Slice score", score), ("Seeds", seeds), ("Detector", shipped)],
+        [
+            ("Objective", record.objective_text),
+            ("Floor", record.without_training),
+            ("Slice score", score),
+            ("Seeds", seeds),
+            ("Detector", shipped),
+        ],
     )
 
 

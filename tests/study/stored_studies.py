@@ -172,6 +172,7 @@ class Stored:
             "entries": entries,
             "differences": against,
             "floor_verdict": verdict_on_floor(entries, against),
+            "floor_objectives": {"intensity": 0.0512, "position": 0.0321},
         }
         write_json(self.folder.retrained / "evaluation.json", result)
         write_examples(self.folder.retrained / "examples.npz", detector, self.test, device=device, score="mean")

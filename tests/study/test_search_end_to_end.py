@@ -87,6 +87,7 @@ def test_the_winner_is_retrained_and_tested_once(place: Place) -> None:
         "position",
         "tissue",
     }
+    assert set(result["floor_objectives"]) == {entry["name"] for entry in result["entries"] if entry["kind"] == "floor"}
     winner = result["entries"][0]
     assert len(winner["figures"]) == len(winner["dice"]) == 3
     interval = winner["intervals"]["pixel.average_precision"]
