@@ -145,6 +145,7 @@ def verdict_on_floor(entries: Sequence[dict[str, Any]], against: Mapping[str, An
         return {"clear": True, "sentence": f"The winner clearly beats the floor: its {figures}."}
     if gap["estimate"] > 0:
         return {"clear": False, "sentence": f"The winner is not clearly above the floor: its {figures}."}
+    figures = f"pixel AP minus that of {best}, the best score without training, is {_words(gap)}"
     return {"clear": False, "sentence": f"The winner does not beat the floor: its {figures}."}
 
 

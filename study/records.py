@@ -149,13 +149,10 @@ class StudyRecord:
         return ""
 
     @property
-    def without_training(self) -> str:
-        """What the best score without training reaches on the probe, '' before anything was retrained."""
-        floors: dict[str, float] = (self.evaluation or {}).get("floor_objectives", {})
-        if not floors:
-            return ""
-        best = max(floors, key=lambda name: floors[name])
-        return f"{floors[best]:.4f} for {best}, the best objective of a score that needs no training"
+    def floor(self) -> tuple[str, float] | None:
+        """The score without training that has the highest objective, and that; None before anything was retrained."""
+        found: dict[str, float] = (self.evaluation or {}).get("floor_objectives", {})
+        return max(found.items(), key=lambda item: item[1]) if found else None
 
     def with_state(self, *states: TrialState) -> list[TrialRecord]:
         """Trials of the search in these states."""

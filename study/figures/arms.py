@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
-from study.figures.style import ACCENT, GREY, Look, figure, look_of, number, reach
+from study.figures.style import ACCENT, GREY, Look, figure, look_of, number, plain, reach
 
 
 class ArmShown(NamedTuple):
@@ -46,10 +46,14 @@ def arms_info(ablation: dict[str, Any]) -> ArmsInfo:
     return ArmsInfo(tuple(ablation["seeds"]), tuple(arms), tuple(gaps))
 
 
-def draw_arms(info: ArmsInfo, objective: str) -> go.Figure:
-    """Hollow symbols are seeds, bars are means with 95 % intervals."""
+def draw_arms(info: ArmsInfo, objective: str, floor: tuple[str, float] | None = None) -> go.Figure:
+    """Hollow symbols are seeds, bars are means with 95 % intervals. floor: a score without training, and its value."""
     rows = [(arm.name, arm.values, arm.mean, look_of(arm.name)) for arm in reversed(info.arms)]
-    return _rows(rows, info.seeds, objective)
+    drawn = _rows(rows, info.seeds, objective)
+    if floor:
+        line = {"color": GREY, "width": 1.5, "dash": "dash"}
+        drawn.add_vline(x=floor[1], line=line, annotation_text=plain(floor[0]), annotation_position="top")
+    return drawn
 
 
 def draw_gaps(info: ArmsInfo, objective: str) -> go.Figure:

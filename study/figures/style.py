@@ -30,8 +30,12 @@ SHAPES = {
     "brush": Look("#1f86d0", "diamond"),
     "circle": Look("#dd8f00", "circle"),
     "square": Look("#009e73", "square"),
+    "ellipse": Look("#cc79a7", "triangle-up"),
+    "blob": Look("#56b4e9", "pentagon"),
+    "free-form": Look("#d55e00", "star"),
+    "polygon": Look("#8f7ee0", "hexagram"),
 }
-_MORE = [Look("#cc79a7", "triangle-up"), Look("#56b4e9", "pentagon"), Look("#d55e00", "star")]
+_MORE = [Look("#cc79a7", "triangle-down"), Look("#56b4e9", "star-diamond"), Look("#d55e00", "x")]
 _NONE = Look(GREY, "cross")
 _DASHES = ("dash", "dot", "dashdot", "longdash")
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from study.figures.arms import ArmsInfo, arms_info, draw_arms, draw_gaps
 from study.page.html import Child, Html, Section, code, facts, join, paragraphs, plot, table, tag
-from study.page.words import count, duration, figure, interval, settings
+from study.page.words import count, duration, figure, floor_words, interval, settings
 from study.records import StudyRecord
 
 
@@ -33,7 +33,7 @@ def _card(record: StudyRecord, found: dict[str, Any]) -> Html:
     searched = found["searched_trials"]
     told = [
         ("Objective", record.objective_text),
-        ("Floor", record.without_training),
+        ("Floor", floor_words(record.floor)),
         ("Families judged by", ", ".join(found["objective"]["families"])),
         ("Seeds", ", ".join(map(str, found["seeds"]))),
         ("Budget", f"{found['epochs']} epochs a training" + (f"; {searched} trials of search an arm" * bool(searched))),
@@ -79,10 +79,11 @@ def _arms(info: ArmsInfo, record: StudyRecord) -> Html:
             "figure carries to other subjects, the intervals of the test below tell."
         ),
         plot(
-            draw_arms(info, record.objective),
+            draw_arms(info, record.objective, record.floor),
             name="arms",
             alt=f"The objective of {len(info.arms)} arms under {len(info.seeds)} seeds, with intervals.",
-            caption="Hollow symbols are seeds, bars are means with 95 % intervals.",
+            caption="Hollow symbols are seeds, bars are means with 95 % intervals."
+            + (" The dashed line needs no training." if record.floor else ""),
         ),
     )
 

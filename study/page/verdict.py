@@ -10,7 +10,7 @@ from study.figures.detectors import detectors_info
 from study.page.html import Child, Html, Section, code, details, facts, join, paragraphs, table, tag
 from study.page.spent import cost_in_words
 from study.page.tested import beside_controls
-from study.page.words import capital, count, setting
+from study.page.words import capital, count, floor_words, setting
 from study.records import StudyRecord
 
 
@@ -96,7 +96,7 @@ def _facts(record: StudyRecord) -> Html:
     return facts(
         [
             ("Objective", record.objective_text),
-            ("Floor", record.without_training),
+            ("Floor", floor_words(record.floor)),
             ("Slice score", score),
             ("Seeds", seeds),
             ("Detector", shipped),

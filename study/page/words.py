@@ -49,6 +49,11 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
+def floor_words(floor: tuple[str, float] | None) -> str:
+    """What a score without training reaches on the objective; '' where that is not known."""
+    return f"{floor[1]:.4f} for {floor[0]}, the best objective of a score that needs no training" if floor else ""
+
+
 def capital(sentence: str) -> str:
     """A sentence with its first letter raised."""
     return sentence[:1].upper() + sentence[1:]

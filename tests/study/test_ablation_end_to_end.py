@@ -95,6 +95,7 @@ def test_its_report_says_which_arm_and_how_sure(place: Place) -> None:
         "tuned search their own settings, with the same number of trials", "python -m study.ablation",
         "Does it find lesions", "No subject is in two roles", "Convergence", "The same slices through every arm",
         "brush on the same slices, row by row: map.",
+        "the best objective of a score that needs no training", "The dashed line needs no training.",
     ):  # fmt: skip
         assert escape(words) in text, words
     assert "cannot be read by this version" not in text
@@ -109,6 +110,6 @@ def test_hostile_names_stay_text() -> None:
     arms = {name: {"values": [0.3, 0.3, 0.3], "interval": interval, "cost": cost} for name in ("<script>", "b")}
     pair = {"first": "<script>", "second": "b", "difference": interval, "apart": False}
     info = arms_info({"arms": arms, "pairs": [pair], "seeds": [1, 2, 3]})
-    drawn = plot(draw_arms(info, "objective"), name="arms", alt="a")
+    drawn = plot(draw_arms(info, "objective", ("<script>", 0.25)), name="arms", alt="a")
     drawn += plot(draw_gaps(info, "objective"), name="gaps", alt="b")
     assert "<script>" not in drawn.replace('<script type="application/json">', "")
