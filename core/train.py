@@ -96,6 +96,14 @@ def _best(study: str | None, runs: Path | None, again: bool, device: str) -> Non
         retrain(found, device=device, say=lambda text: out.print(text, markup=False))
     result = json.loads((target / "evaluation.json").read_text(encoding="utf-8"))
     card = write_card(target, found.data, result)  # also for a detector of before there were cards
+    floors: dict[str, float] = result.get("floor_objectives", {})  # none in a file of an earlier version
+    if floors:
+        best = max(floors, key=lambda name: floors[name])
+        own = result["shipped"]["objectives"]
+        out.print(
+            f"objective: {sum(own) / len(own):.4f} over these seeds; {floors[best]:.4f} for {best}, without training",
+            markup=False,
+        )
     if result["test"]:
         out.print(results_table(result, from_score=found.data["verdict"]["score"]))
         out.print(result["floor_verdict"]["sentence"], markup=False)

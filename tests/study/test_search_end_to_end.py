@@ -76,6 +76,7 @@ def test_the_winner_is_retrained_and_tested_once(place: Place) -> None:
     done = place.run(place.command("core.train", "--best", "tiny"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3 trainings taken over from the study's replicates" in done.stdout
+    assert ", without training" in done.stdout
     retrained = place.root / "runs" / "tiny" / "retrained"
     result = json.loads((retrained / "evaluation.json").read_text())
     assert [entry["name"] for entry in result["entries"]][:3] == ["winner", "winner, post-processed", "circle"]
