@@ -7,7 +7,7 @@ import pytest
 from core.config import Config, override
 from core.probes import build_probe
 from core.slices.table import SliceTable
-from tests.benchmarks import fidelity, profile_step, side_by_side
+from tests.benchmarks import fidelity, growth, profile_step, side_by_side
 from tests.benchmarks.bench_synthesis import slices
 from tests.benchmarks.bench_training import plain_steps
 
@@ -49,3 +49,9 @@ def test_the_arithmetic_of_the_papers_training() -> None:
     work, least = profile_step.arithmetic(Config(), 128, "cpu")
     assert 2540 * work / 1000 == pytest.approx(731, rel=0.01)
     assert least > 0
+
+
+def test_growth_compares_two_sizes_of_everything() -> None:
+    found = growth.measured(tiny=True)
+    assert len(found) == 5
+    assert all(one.small > 0 and one.large > 0 for one in found)
