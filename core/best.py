@@ -65,7 +65,8 @@ def find_best(name: str | None, runs: Path | None = None) -> Best:
         return Best(folder, data)
     known = sorted(file.parent.name for file in runs.glob("*/best.json"))
     wanted = f"study {name!r} has" if name else "there is"
-    hint = nearest(name or "", known) or "; python -m study.search writes one, --runs FOLDER looks elsewhere"
+    elsewhere = ", --runs FOLDER looks elsewhere" if name else ""
+    hint = nearest(name or "", known) or f"; python -m study.search writes one{elsewhere}"
     raise BadStudy(f"{runs}: {wanted} no best.json; finished studies: {', '.join(known) or 'none'}{hint}")
 
 
