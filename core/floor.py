@@ -68,7 +68,7 @@ def floor_scorers(images: NDArray[np.uint8], probe: SliceTable, device: torch.de
 
 def _smoothed(score: Scorer, probe: SliceTable, device: torch.device) -> Baseline:
     side = max(probe.height, probe.width)
-    sizes = sorted({max(3, 2 * round(window * side / _UNITS / 2 - 0.5) + 1) for window in WINDOWS})
+    sizes = sorted({max(3, 2 * (window * side // (2 * _UNITS)) + 1) for window in WINDOWS})  # odd
     tried = [Baseline(score, size) for size in sizes]
     # Of equals, or on a table without anomalies, the smallest.
     return max(tried, key=lambda one: evaluate(one, probe, device=device).figures().get("pixel.average_precision") or 0)

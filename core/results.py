@@ -113,6 +113,12 @@ def floor_entry(name: str, on_test: Evaluation, score: ScoreName, window: int = 
     }
 
 
+def best_floor(evaluation: Mapping[str, Any] | None) -> tuple[str, float] | None:
+    """The baseline with the highest objective on the probe, and that; None in a file that does not tell, or without."""
+    found: dict[str, float] = (evaluation or {}).get("floor_objectives", {})
+    return max(found.items(), key=lambda item: item[1]) if found else None
+
+
 def smoothing_words(entries: Sequence[Mapping[str, Any]]) -> str:
     """Over what evaluation.json's baselines are smoothed; '' where none is."""
     windows = {entry["name"]: entry["window"] for entry in entries if entry.get("window", 1) > 1}

@@ -50,7 +50,7 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
     target = best.folder / "retrained"
     chosen = choose_device(device)
     table, probe = best.table("train"), best.table("probe")
-    rows = np.flatnonzero(~np.isin(table.subject, probe.subjects))
+    rows = table.rows_without(probe.subjects)
     seeds: list[int] = best.data["seeds"]
     jobs = [
         Job(name, config, seed, table, rows, str(chosen), target / "checkpoints" / f"{_digest(config)}-{seed}")

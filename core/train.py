@@ -80,6 +80,7 @@ def _best(study: str | None, runs: Path | None, again: bool, device: str) -> Non
     from core.best import find_best
     from core.mirror import address, place, withdraw
     from core.model_card import write_card
+    from core.results import best_floor
     from core.results_table import results_table
     from core.retraining import is_current, retrain
 
@@ -96,12 +97,10 @@ def _best(study: str | None, runs: Path | None, again: bool, device: str) -> Non
         retrain(found, device=device, say=lambda text: out.print(text, markup=False))
     result = json.loads((target / "evaluation.json").read_text(encoding="utf-8"))
     card = write_card(target, found.data, result)  # also for a detector of before there were cards
-    floors: dict[str, float] = result.get("floor_objectives", {})  # none in a file of an earlier version
-    if floors:
-        best = max(floors, key=lambda name: floors[name])
+    if floor := best_floor(result):
         own = result["shipped"]["objectives"]
         out.print(
-            f"objective: {sum(own) / len(own):.4f} over these seeds; {floors[best]:.4f} for {best}, without training",
+            f"objective: {sum(own) / len(own):.4f} over these seeds; {floor[1]:.4f} for {floor[0]}, without training",
             markup=False,
         )
     if result["test"]:

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.table import Table
 
 from core.console import out
@@ -101,7 +100,7 @@ def _tell_hours(
         return
     else:
         held = probe.subjects if probe else split_subjects(table.subjects, 0.25, seed)[1]
-        rows = np.flatnonzero(~np.isin(table.subject, held))
+        rows = table.rows_without(held)
         scored = len(probe) if probe else _PROBE
         seen: dict[Any, float] = {}
         for part in plan.parts:

@@ -14,6 +14,7 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from core.errors import BadStudy, StudyError
+from core.results import best_floor
 from study.events import Events
 from study.folder import OBJECTIVE, OBJECTIVE_TEXT, Definition, StudyFolder
 from study.ledger import CONFIG, CPUS, EPOCHS, GPUS, NODE, PAPER, REASON, SEED
@@ -151,8 +152,7 @@ class StudyRecord:
     @property
     def floor(self) -> tuple[str, float] | None:
         """The score without training that has the highest objective, and that; None before anything was retrained."""
-        found: dict[str, float] = (self.evaluation or {}).get("floor_objectives", {})
-        return max(found.items(), key=lambda item: item[1]) if found else None
+        return best_floor(self.evaluation)
 
     def with_state(self, *states: TrialState) -> list[TrialRecord]:
         """Trials of the search in these states."""

@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from ray import tune
 
@@ -67,7 +66,7 @@ def epochs(task: dict[str, Any]) -> Any:
         # Ray's fraction of a GPU is only admission control; this makes it a limit.
         torch.cuda.set_per_process_memory_fraction(task["gpu"])
     table, probe = (_open(*task[role], task["cache"]) for role in ("train", "probe"))
-    rows = np.flatnonzero(~np.isin(table.subject, probe.subjects))
+    rows = table.rows_without(probe.subjects)
     bf16 = uses_bf16(config.training, device)
 
     def figures(detector: torch.nn.Module) -> dict[str, float]:

@@ -204,7 +204,7 @@ def test_the_entry_is_the_winners_own_maps_post_processed(
     assert after["postprocessing"]["chosen_on"] == "probe"
     for index, one in enumerate(after["postprocessing"]["by_seed"]):
         job = next(path for path in (folder / "checkpoints").iterdir() if path.name.endswith(f"-{one['seed']}"))
-        rows = np.flatnonzero(~np.isin(healthy.subject, probe.subjects))
+        rows = healthy.rows_without(probe.subjects)
         *_, last = Job("winner", config, one["seed"], healthy, rows, "cpu", job).epochs()
         scorer, restorer = scorer_of(last.detector), restorer_of(last.detector)
         chosen, choice = choose(scorer, probe, CPU, restorer)

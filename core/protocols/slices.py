@@ -4,8 +4,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from core.best import find_best
 from core.checkpoint import load_detector
 from core.config import to_dict
@@ -44,8 +42,7 @@ def score_table(
             )
     scorer = scorer_of(network, bf16=uses_bf16(config.training, chosen))
     on_test, on_probe = (evaluate(scorer, each, device=chosen) for each in (slices, probe))
-    normal_rows = np.flatnonzero(~np.isin(healthy.subject, probe.subjects))
-    baselines = floor_scorers(healthy.images(normal_rows), probe, chosen)
+    baselines = floor_scorers(healthy.images(healthy.rows_without(probe.subjects)), probe, chosen)
     floors = {name: evaluate(baseline, slices, device=chosen) for name, baseline in baselines.items()}
     entries = [detector_entry("winner", to_dict(config), [0], [on_test], [on_probe])]
     entries += [floor_entry(name, found, config.score, baselines[name].window) for name, found in floors.items()]

@@ -50,7 +50,7 @@ class SliceTable:
         self._columns = pa.Table.from_batches(batches)
         self.normal: NDArray[np.bool_] = self._columns["mask"].is_null().to_numpy()
 
-    # Names are text for people: a process that only trains on rows that it was given never makes most of them.
+    # A training asks for rows by subject, and never for the names of each.
     @cached_property
     def dataset(self) -> NDArray[np.str_]:
         """The data set of each row."""
@@ -107,6 +107,11 @@ class SliceTable:
             raise KeyError(f"{self.path.name} has no subject {min(missing)!r}")
         wanted = np.isin(self._subjects.names, sorted(subjects))
         return np.flatnonzero(wanted[self._subjects.codes])
+
+    def rows_without(self, subjects: Collection[str]) -> NDArray[np.intp]:
+        """Ascending row numbers of all subjects but these; keys that the table lacks change nothing."""
+        left = ~np.isin(self._subjects.names, sorted(subjects))
+        return np.flatnonzero(left[self._subjects.codes])
 
     def images(self, rows: Rows) -> NDArray[np.uint8]:
         """A copy of the images of these rows, (n,H,W). Raises IndexError on rows that do not exist."""

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import stdev
 
-import numpy as np
-
 from core.config import Config, override, parse_setting
 from core.evaluation import evaluate, objective, scorer_of
 from core.intervals import Interval, paired_difference
@@ -49,7 +47,7 @@ class Fidelity:
 
 def compare(config: Config, table: SliceTable, probe: SliceTable, device: str, seeds: Sequence[int]) -> Fidelity:
     """Train every seed both ways; both draw the same pseudo-outliers from the same first weights."""
-    rows = np.flatnonzero(~np.isin(table.subject, probe.subjects))
+    rows = table.rows_without(probe.subjects)
     families = held_out_families(probe)
     values: dict[str, list[float]] = {name: [] for name in PRECISIONS}
     for seed in seeds:

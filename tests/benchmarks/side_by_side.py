@@ -35,16 +35,20 @@ class Throughput(NamedTuple):
 
 
 def _work(path: Path, config: Config, device: str, threads: int, steps: int, together: Barrier) -> None:
-    torch.set_num_threads(threads)
-    training = our_steps(config, open_table(path), device)
-    for _ in range(WARM):
-        next(training)
-    together.wait()
-    for _ in range(steps):
-        next(training)
-    if device == "cuda":
-        torch.cuda.synchronize()
-    together.wait()
+    try:
+        torch.set_num_threads(threads)
+        training = our_steps(config, open_table(path), device)
+        for _ in range(WARM):
+            next(training)
+        together.wait()
+        for _ in range(steps):
+            next(training)
+        if device == "cuda":
+            torch.cuda.synchronize()
+        together.wait()
+    except BaseException:
+        together.abort()  # or all the others would wait for this one
+        raise
 
 
 def measure(size: tuple[int, int, int], device: str, counts: Sequence[int], steps: int) -> list[Throughput]:

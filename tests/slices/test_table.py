@@ -96,6 +96,9 @@ def test_subjects_of_two_datasets_never_meet(table: SliceTable) -> None:
     assert table.subjects == ("d/a", "d/b", "e/a")
     np.testing.assert_array_equal(table.rows_of(["e/a", "d/b"]), np.arange(4, 12))
     assert len(table.rows_of([])) == 0
+    np.testing.assert_array_equal(
+        table.rows_without(["e/a", "d/b", "none/such"]), np.setdiff1d(np.arange(len(table)), np.arange(4, 12))
+    )
     with pytest.raises(KeyError, match="has no subject 'a'"):
         table.rows_of(["a"])
 
