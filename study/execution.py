@@ -22,7 +22,7 @@ from core.errors import BadStorage
 from core.mirror import address, filesystem, is_remote
 from study.deaths import Deaths, Silent
 from study.events import refusing
-from study.folder import TableReference
+from study.folder import TableReference, training_name
 from study.ledger import CPUS, GPUS, NODE, Assignment, Ledger
 from study.progress import Progress
 from study.trainable import FAILED, HALTED, VALUE, run_trial
@@ -108,7 +108,7 @@ class _LedgerSearcher(_Unsaved, Searcher):
         self._numbers[trial_id] = number
         self.progress.started(number, assignment.config)
         chosen = {"number": number, "config": assignment.config, "seed": assignment.seed}
-        return self.task | chosen | {"folder": address(self.folder / f"{number:05d}")}
+        return self.task | chosen | {"folder": address(self.folder / training_name(number))}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         number = self._numbers.pop(trial_id)

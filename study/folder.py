@@ -120,6 +120,10 @@ class StudyFolder:
         """What core.train --best writes."""
         return self.root / "retrained"
 
+    def training(self, phase: str, number: int) -> Path:
+        """What one training keeps: its checkpoints and sample maps."""
+        return self.root / phase / training_name(number)
+
     def fetch(self) -> "StudyFolder":
         """Itself, after copying what is small and needed from object storage, where the study lies there."""
         for file in (
@@ -164,6 +168,11 @@ class StudyFolder:
             raise BadStudy(f"{self.root}: holds no study.json; expected the folder of a study") from None
         except (ValueError, KeyError, TypeError) as damaged:
             raise BadStudy(f"{self.definition_file}: cannot be read: {damaged}") from None
+
+
+def training_name(number: int) -> str:
+    """The folder of a training within its phase's."""
+    return f"{number:05d}"
 
 
 def subjects_by_role(tables: Mapping[str, SliceTable]) -> dict[str, tuple[str, ...]]:

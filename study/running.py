@@ -12,7 +12,7 @@ from core.durable import write_json
 from core.errors import BadStudy
 from study.asha import Asha
 from study.events import Events
-from study.folder import OBJECTIVE, OBJECTIVE_TEXT, Definition, StudyFolder
+from study.folder import OBJECTIVE, OBJECTIVE_TEXT, Definition, StudyFolder, training_name
 from study.ledger import Ledger, SearchSource, open_study
 from study.phases import Phases, resumable
 from study.replicates import ReplicateSource, configured, leaders
@@ -114,4 +114,6 @@ def objective_told(definition: Definition) -> dict[str, Any]:
 
 def checkpoints(candidate: Candidate, seeds: Sequence[int]) -> dict[str, str]:
     """Where the trainings of a replicated configuration lie in the study's folder, by seed."""
-    return {str(seed): f"{REPLICATES}/{number:05d}" for seed, number in zip(seeds, candidate.runs, strict=True)}
+    return {
+        str(seed): f"{REPLICATES}/{training_name(number)}" for seed, number in zip(seeds, candidate.runs, strict=True)
+    }

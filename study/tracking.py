@@ -18,7 +18,7 @@ from ray.tune import Callback
 from core.config import Config, differences, from_dict
 from core.errors import BadConfig
 from core.mirror import publish
-from study.folder import StudyFolder
+from study.folder import StudyFolder, training_name
 from study.trainable import FAILED, VALUE
 
 _NEEDED = {"tensorboard": "tensorboardX", "mlflow": "mlflow"}
@@ -62,10 +62,10 @@ class Seen:
     def of(cls, trial: Any, folder: Path, base: Config) -> "Seen":
         """The training of a Tune trial; its files lie in a subfolder of `folder` named by its number."""
         number = trial.config["number"]
-        return cls(number, str(folder / f"{number:05d}"), differences(from_dict(trial.config["config"]), base))
+        return cls(number, str(folder / training_name(number)), differences(from_dict(trial.config["config"]), base))
 
     def __str__(self) -> str:
-        return f"{self.number:05d}"
+        return training_name(self.number)
 
     @property
     def config(self) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from core.config import from_dict
 from core.errors import BadStorage, StudyError
 from core.evaluation import evaluate, objective, scorer_of
 from core.mirror import place
+from core.sample_maps import FILE as SAMPLE_MAPS
+from core.sample_maps import rows_to_sample, write_sample_maps
 from core.slices.cache import open_cached
 from core.slices.table import SliceTable
 from core.training import choose_device, train, uses_bf16
@@ -69,9 +71,14 @@ def epochs(task: dict[str, Any]) -> Any:
     rows = table.rows_without(probe.subjects)
     bf16 = uses_bf16(config.training, device)
 
+    folder, shown = place(task["folder"]), rows_to_sample(probe)
+
     def figures(detector: torch.nn.Module) -> dict[str, float]:
         started = time.perf_counter()
-        found = evaluate(scorer_of(detector, bf16=bf16), probe, device=device).figures()
+        scorer = scorer_of(detector, bf16=bf16)
+        found = evaluate(scorer, probe, device=device).figures()
+        # Before the epoch's checkpoint, so that no death in between leaves a checkpoint without its maps.
+        write_sample_maps(folder / SAMPLE_MAPS, scorer, probe, shown, device=device)
         return found | {VALUE: objective(found, task["families"]), "evaluation_seconds": time.perf_counter() - started}
 
     training = train(
@@ -80,7 +87,7 @@ def epochs(task: dict[str, Any]) -> Any:
         rows=rows,
         seed=task["seed"],
         device=str(device),
-        checkpoints=place(task["folder"]),
+        checkpoints=folder,
         evaluate=figures,
     )
     for epoch in training:

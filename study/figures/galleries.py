@@ -7,11 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.config import Config
+from core.heat import heat_of
 from core.slices.table import SliceTable
 from core.synthesis import Donors, PseudoOutlier
 from study.figures.pictures import data_uri, panel
-
-LOW, HIGH = 50.0, 99.8  # percentiles of all shown maps between which the heat runs
 
 
 class Trained(NamedTuple):
@@ -81,14 +80,10 @@ def examples_info(path: Path) -> tuple[Example, ...]:
     if not path.is_file():
         return ()
     with np.load(path) as kept:
-        maps = kept["map"].astype(np.float32)
-        low, high = np.percentile(maps, [LOW, HIGH])
-        heat = np.clip((maps - low) / max(float(high - low), 1e-6), 0, 1)
+        parts = [kept[name] for name in ("label", "subject", "value", "image", "mask")]
         return tuple(
-            Example(str(label), str(subject), float(value), image, mask, one)
-            for label, subject, value, image, mask, one in zip(
-                kept["label"], kept["subject"], kept["value"], kept["image"], kept["mask"], heat, strict=True
-            )
+            Example(str(label), str(subject), float(value), image, mask, heat)
+            for label, subject, value, image, mask, heat in zip(*parts, heat_of(kept["map"]), strict=True)
         )
 
 

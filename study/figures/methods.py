@@ -2,11 +2,8 @@
 
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
+from core.heat import heat_of
 from core.panels import Looked, Panels
-from study.figures.galleries import HIGH, LOW
 from study.figures.pictures import panel, sheet_uri
 
 
@@ -27,13 +24,6 @@ def truth_sheet(panels: Panels) -> str:
 def method_sheets(panels: Panels) -> tuple[Sheet, ...]:
     """One sheet for each arm, in the order of the file."""
     return tuple(_sheet(name, looked, panels) for name, looked in panels.looked.items())
-
-
-def heat_of(maps: NDArray[np.float16]) -> NDArray[np.float32]:
-    """Maps of one arm on a scale of their own in [0, 1]: arms' scales cannot be compared."""
-    values = maps.astype(np.float32)
-    low, high = np.percentile(values, [LOW, HIGH])
-    return np.asarray(np.clip((values - low) / max(float(high - low), 1e-6), 0, 1), np.float32)
 
 
 def _sheet(name: str, looked: Looked, panels: Panels) -> Sheet:

@@ -119,7 +119,7 @@
 
     facts(trial) {
       const list = make("dl");
-      const forced = trial.forced ? `${trial.forced} pseudo-outliers had to be forced to be visible` : null;
+      const forced = trial.forced ? `${trial.forced} pseudo-outlier${trial.forced === 1 ? "" : "s"} had to be forced to be visible` : null;
       const occupied = [trial.cpus && `${trial.cpus} ${trial.cpus === 1 ? "core" : "cores"}`, trial.gpus && `${trial.gpus} GPU`].filter(Boolean).join(", ");
       for (const [name, value] of [
         ["ended", trial.state], ["why", trial.reason], ["objective", trial.value === null ? null : told(trial.value)],
@@ -159,17 +159,29 @@
     }
 
     maps(trial) {
-      const part = make("div");
-      part.append(make("h4", "Anomaly maps on test slices"));
-      const found = [...this.root.querySelectorAll(".maps .picture")];
-      if (trial.number !== this.data.winner || !found.length) {
-        const words = found.length ? `Maps are kept of the winner alone, trial ${this.data.winner}.` : "None were kept.";
-        part.append(make("p", words));
-      } else {
-        const gallery = make("div", "", { class: "gallery" });
-        gallery.append(...found.map((one) => one.cloneNode(true)));
-        part.append(gallery);
+      const { slices, of, best, file, missing } = this.data.maps;
+      const part = make("div", "", { class: "samples" });
+      part.append(make("h4", "Anomaly maps on the probe"));
+      const mine = of[trial.number];
+      if (!mine) {
+        const place = `search/${String(trial.number).padStart(5, "0")}/${file}`;
+        part.append(make("p", trial.value === null ? "It was not scored, so it has none."
+          : missing || `Shown of the best ${best} trials; this one's, where it kept them, are in ${place}.`));
+        return part;
       }
+      part.append(make("p", `After epoch ${trial.epochs}, on the same slices for every trial, one of each family; those that count for the objective first. The heat is on this trial's own scale, with the contour of what was altered.`));
+      const gallery = make("div", "", { class: "gallery" });
+      for (const { row, family, subject, judges, picture } of slices.filter(({ row }) => row in mine)) {
+        const what = family ? `${family}${judges ? " (counts)" : ""}` : "unaltered";
+        const figure = make("figure", "", { class: "picture" });
+        figure.append(
+          make("img", "", { src: picture, alt: `Slice of ${subject}: ${what}.` }),
+          make("img", "", { src: mine[row], alt: `The same with the map of trial ${trial.number}.` }),
+          make("figcaption", `${what}; ${subject}`),
+        );
+        gallery.append(figure);
+      }
+      part.append(gallery);
       return part;
     }
 

@@ -75,7 +75,7 @@ def _examples(record: StudyRecord) -> Html:
             "anomaly map as heat over it, with the contour of the truth. The heat has one scale for all slices: clear "
             "at the median of their pixels, bright at the highest 0.2 %."
         ),
-        tag("div", *shown, class_="maps"),
+        *shown,
     )
 
 

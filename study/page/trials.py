@@ -3,6 +3,8 @@
 from typing import Any
 
 from core.config import Config, flatten, to_dict
+from core.sample_maps import FILE
+from study.figures.samples import BEST, Samples, draw_map, draw_slice, samples_info
 from study.page.html import Child, Html, data, join, tag
 from study.page.words import STATES
 from study.records import StudyRecord, TrialRecord, best_first
@@ -38,6 +40,7 @@ def trials_data(record: StudyRecord, winner: int | None) -> dict[str, Any]:
     names: settings in which any trial departs from `base`, which is the whole configuration that they start from.
     settings: (index into names, value) of a trial's departures; without: indices of names that it does not have.
     curve: (epoch, objective) pairs. order: numbers, the best first, those without a value last.
+    maps: see `_maps`.
     """
     base = flatten(to_dict(record.space.base() if record.space else Config()))
     names: dict[str, int] = {}
@@ -52,7 +55,21 @@ def trials_data(record: StudyRecord, winner: int | None) -> dict[str, Any]:
         "columns": COLUMNS,
         "trials": rows,
         "order": [*ranked, *unscored],
+        "maps": _maps(samples_info(record, winner)),
     }
+
+
+def _maps(samples: Samples) -> dict[str, Any]:
+    """slices: of the probe, by row, in the order to show them. of: the pictures of each trial that is shown, by row."""
+    slices = [
+        {"row": row, "family": one.family, "subject": one.subject, "judges": one.judges, "picture": draw_slice(one)}
+        for row, one in samples.slices.items()
+    ]
+    of = {
+        number: {int(row): draw_map(samples.slices[int(row)], heat) for row, heat in zip(*maps, strict=True)}
+        for number, maps in samples.maps.items()
+    }
+    return {"slices": slices, "of": of, "best": BEST, "file": FILE, "missing": samples.missing}
 
 
 def _row(trial: TrialRecord, base: dict[str, Any], names: dict[str, int]) -> list[Any]:

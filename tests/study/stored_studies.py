@@ -16,6 +16,8 @@ from core.examples import write_examples
 from core.probes import FAMILIES
 from core.results import detector_entry, floor_entry, verdict_on_floor
 from core.results import differences as leads_of
+from core.sample_maps import FILE as SAMPLE_MAPS
+from core.sample_maps import rows_to_sample, write_sample_maps
 from core.slices.layout import TableMetadata, VolumeSlices
 from core.slices.table import SliceTable, write_table
 from study.folder import OBJECTIVE, OBJECTIVE_TEXT, Definition, StudyFolder, TableReference
@@ -25,6 +27,7 @@ from study.space import Space
 
 HOSTILE = '<script>alert(1)</script> & "quoted" \'</style>'
 BUDGET = 4
+MAPPED = 30  # no more of a large study's trials keep maps, for the tests' sake
 SEEDS = [1000, 1001, 1002]
 SPACE = """
 preset = "paper"
@@ -89,6 +92,11 @@ def replicate(study: optuna.Study, configs: dict[int, Config], seeds: list[int] 
             study.tell(trial, value)
 
 
+def intensity(batch: torch.Tensor) -> torch.Tensor:
+    """A detector: how bright a pixel is."""
+    return torch.logit(batch, eps=1e-3)
+
+
 class Stored:
     """A study folder, brought from stage to stage as the real programs would."""
 
@@ -101,8 +109,13 @@ class Stored:
         self.folder.define(Definition("small", SPACE, *tables))
 
     def search(self, ends: list[End], reason: str = "out of memory") -> None:
-        """Trials in the journal."""
+        """Trials in the journal, and the sample maps of those that were scored: the slices themselves, as logits."""
         fill(open_study(self.folder.journal, "search"), self.space, ends, reason)
+        rows = rows_to_sample(self.probe)
+        for number, (_, epochs) in enumerate(ends[:MAPPED]):
+            if epochs:
+                path = self.folder.training("search", number) / SAMPLE_MAPS
+                write_sample_maps(path, intensity, self.probe, rows, device=torch.device("cpu"))
 
     def decide(self) -> None:
         """Replicates in the journal, and best.json."""
@@ -141,13 +154,9 @@ class Stored:
 
     def retrain(self) -> None:
         """evaluation.json and examples.npz, the detectors being intensity and its reverse."""
-
-        def detector(batch: torch.Tensor) -> torch.Tensor:
-            return torch.logit(batch, eps=1e-3)
-
         device = torch.device("cpu")
-        seen = [evaluate(detector, self.test, device=device, by_size=True)] * len(SEEDS)
-        reversed_ = evaluate(lambda batch: -detector(batch), self.test, device=device, by_size=True)
+        seen = [evaluate(intensity, self.test, device=device, by_size=True)] * len(SEEDS)
+        reversed_ = evaluate(lambda batch: -intensity(batch), self.test, device=device, by_size=True)
         entries = [
             detector_entry("winner", to_dict(self.winner), SEEDS, seen, seen),
             detector_entry("square", to_dict(self.control), SEEDS, [reversed_] * len(SEEDS), seen),
@@ -175,7 +184,7 @@ class Stored:
             "floor_objectives": {"intensity": 0.0512, "position": 0.0321},
         }
         write_json(self.folder.retrained / "evaluation.json", result)
-        write_examples(self.folder.retrained / "examples.npz", detector, self.test, device=device, score="mean")
+        write_examples(self.folder.retrained / "examples.npz", intensity, self.test, device=device, score="mean")
 
 
 def _table(path: Path, name: str, *, lesions: bool, families: list[str] | None = None) -> SliceTable:

@@ -87,7 +87,9 @@ def test_a_trial_is_chosen_and_left_by_keys_alone(opened: Opened) -> None:
     panel = opened.page.locator("aside.trial")
     assert panel.locator("h3").inner_text() == "Trial 6, the winner"
     assert "loss.alpha" in panel.inner_text()
-    assert panel.locator(".picture").count() > 0
+    assert panel.locator(".samples .picture img").count() == 2 * 9
+    assert panel.locator(".samples figcaption").first.inner_text().startswith("ellipse-swell (counts)")
+    assert panel.evaluate("e => [...e.querySelectorAll('.samples img')].every(i => i.alt && i.naturalWidth > 100)")
     assert panel.locator(".curve .main-svg").count() > 0
     opened.page.wait_for_function(f"{MARKED}.length >= 7")
     marked = set(opened.page.evaluate(MARKED))
@@ -102,7 +104,10 @@ def test_a_table_and_a_figure_choose_as_well(opened: Opened) -> None:
     button.focus()
     opened.page.keyboard.press("Enter")
     assert button.get_attribute("aria-pressed") == "true"
-    assert "Maps are kept of the winner alone, trial 6." in opened.page.locator("aside.trial").inner_text()
+    assert opened.page.locator("aside.trial .samples .picture").count() == 9
+    assert "After epoch 3" in opened.page.locator("aside.trial .samples").inner_text()
+    opened.page.locator("select.trials").select_option("7")
+    assert "It was not scored, so it has none." in opened.page.locator("aside.trial").inner_text()
     opened.page.evaluate(
         "document.querySelector('[data-name=history] .canvas').emit('plotly_click', {points: [{customdata: 4}]})"
     )

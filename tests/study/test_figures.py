@@ -10,6 +10,7 @@ import pytest
 from stored_studies import BUDGET, CUT, FAIL, FULL, HOSTILE, MIXED, SEEDS, Stored, replicate
 
 from core.config import Config
+from core.heat import heat_of
 from core.panels import Looked, Panels
 from core.synthesis import Synthesis
 from study.figures.convergence import Convergence, convergence_info, draw_convergence
@@ -19,7 +20,7 @@ from study.figures.galleries import draw_example, draw_trained, examples_info, t
 from study.figures.history import draw_history, history_info
 from study.figures.importance import LEAST, draw_importance, importance_info
 from study.figures.learning import draw_learning, learning_info
-from study.figures.methods import heat_of, method_sheets
+from study.figures.methods import method_sheets
 from study.figures.parallel import draw_parallel, parallel_info
 from study.figures.pictures import SIDE, panel
 from study.figures.replicated import draw_differences, draw_replicates, replicates_info
@@ -181,7 +182,7 @@ def test_the_gallery_shows_what_was_trained_on(finished_once: Stored) -> None:
         _, drawn = Config().synthesis.pseudo_outlier(image, 1000, 1, row)
         np.testing.assert_array_equal(pair.drawn, drawn.image)
         np.testing.assert_array_equal(pair.label, drawn.label)
-        assert draw_trained(pair).startswith("data:image/png;base64,")
+        assert draw_trained(pair).startswith("data:image/webp;base64,")
     assert trained_info(Config(), table, table.subjects, seed=0) == ()
 
 
@@ -199,7 +200,7 @@ def test_examples_share_one_scale_of_heat(finished_once: Stored) -> None:
     heat = np.stack([example.heat for example in examples])
     assert heat.min() == 0
     assert heat.max() == 1
-    assert draw_example(examples[0]).startswith("data:image/png;base64,")
+    assert draw_example(examples[0]).startswith("data:image/webp;base64,")
     assert examples_info(finished_once.folder.retrained / "nothing.npz") == ()
 
 
@@ -257,4 +258,4 @@ def test_the_heat_of_a_method_has_a_scale_of_its_own() -> None:
     one, other = method_sheets(panels)
     assert one.rows == ("map",)
     assert other.rows == ("map", "reconstruction", "slices of its own")
-    assert all(sheet.picture.startswith("data:image/png;base64,") for sheet in (one, other))
+    assert all(sheet.picture.startswith("data:image/webp;base64,") for sheet in (one, other))

@@ -99,7 +99,7 @@ def test_the_page_needs_nothing_from_anywhere(text: str, parsed: Parsed) -> None
     assert [attributes for attributes, _ in parsed.scripts if "src" in attributes] == []
     assert "default-src 'none'" in [meta.get("content", "") or "" for meta in parsed.all("meta")][1]
     assert parsed.all("link") + parsed.all("iframe") + parsed.all("object") == []
-    assert all((image["src"] or "").startswith("data:image/png;base64,") for image in parsed.all("img"))
+    assert all((image["src"] or "").startswith("data:image/webp;base64,") for image in parsed.all("img"))
     assert all(
         (anchor["href"] or "").startswith("data:" if "download" in anchor else "#") for anchor in parsed.all("a")
     )

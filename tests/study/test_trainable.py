@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from ray import tune
@@ -14,7 +15,8 @@ from ray import tune
 from core.config import Config, override, to_dict
 from core.errors import BadStorage, TrainingFailed
 from core.probes import build_probe
-from core.slices.table import SliceTable
+from core.sample_maps import FILE, read_sample_maps, rows_to_sample
+from core.slices.table import SliceTable, open_table
 from study import trainable
 from study.trainable import FAILED, HALTED, VALUE, epochs, run_trial
 
@@ -69,6 +71,23 @@ def task(healthy: SliceTable, tmp_path: Path) -> dict[str, Any]:
     return (
         plain | tables | {"cache": None, "threads": 1, "gpu": 0, "memory": None, "families": ["blob-grey", "foci-grey"]}
     )
+
+
+def test_a_trial_keeps_the_maps_of_its_last_epoch(task: dict[str, Any]) -> None:
+    path = Path(task["folder"]) / FILE
+    probe = open_table(Path(task["probe"][0]))
+    seen = []
+    for _ in epochs(task):
+        kept = read_sample_maps(path)
+        assert kept is not None
+        assert np.array_equal(kept.rows, rows_to_sample(probe))
+        assert kept.heat.shape == (len(kept.rows), 32, 32)
+        seen.append(kept.heat)
+    assert not np.array_equal(*seen)
+    list(epochs(task))  # a worker that takes over finds every epoch done, and the maps stay
+    again = read_sample_maps(path)
+    assert again is not None
+    assert np.array_equal(again.heat, seen[-1])
 
 
 def test_a_trial_run_again_tells_the_same_epochs(task: dict[str, Any]) -> None:
