@@ -123,6 +123,8 @@ def _tell(found: dict[str, Any]) -> None:
             f"p {pair['p']:.3g}, after Holm {pair['corrected']:.3g}{', apart' if pair['apart'] else ''}",
             markup=False,
         )
+    for name, reason in found["left_out"].items():
+        out.print(f"{name} is left out: {reason}", markup=False)
     out.print(found["verdict"], markup=False)
 
 

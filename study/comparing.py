@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 import optuna
+from optuna.trial import TrialState
 
 from core.config import Config, differences, to_dict
 from core.durable import write_json
 from core.errors import BadStudy
 from core.probes import held_out_families
 from study.arms import Ablation
-from study.ledger import Ledger, SearchSource, open_study
+from study.ledger import REASON, Ledger, SearchSource, open_study
 from study.phases import Phases, resumable
 from study.records import TrialRecord
 from study.replicates import ReplicateSource, configured, leaders
@@ -35,8 +36,9 @@ class Comparison:
     def run(self) -> dict[str, Any] | None:
         """Carry out what remains and write ablation.json, best.json and trials.parquet. None when it was interrupted.
 
-        best.json names the best arm as the winner and the others as its controls, so that `core.train --best` tests
-        all of them. Raises BadStorage when the study's folder cannot be written to, BadStudy when an arm failed.
+        An arm that cannot be trained is left out, with its reason, and the others are compared. best.json names the
+        best arm as the winner and the others as its controls, so that `core.train --best` tests all of them. Raises
+        BadStorage when the study's folder cannot be written to, BadStudy when fewer than two arms are left.
         """
         with resumable():
             return self._run()
@@ -45,17 +47,23 @@ class Comparison:
         self.phases.audit()
         events, ablation = self.phases.events, self.ablation
         storage = events.storage()
-        chosen, judged = {}, {}
+        chosen: dict[str, Config] = {}
+        judged: dict[str, list[str]] = {}
+        left_out: dict[str, str] = {}
         for name, arm in ablation.arms.items():
-            if arm.space:
-                searched = open_study(storage, events.named(f"search-{name}"))
-                judged[name] = self._families_of(name, searched)
-                config = self._searched(name, searched, judged[name])
-            else:
-                config = ablation.config(name)
-            if config is None:
+            if not arm.space:
+                chosen[name] = ablation.config(name)
+                continue
+            searched = open_study(storage, events.named(f"search-{name}"))
+            judged[name] = self._families_of(name, searched)
+            if not self._search(name, searched, judged[name]):
                 return None
-            chosen[name] = config
+            best = leaders(searched, 1)
+            if best:
+                chosen[name] = configured(searched, best[0])
+            else:
+                left_out[name] = f"no trial of its search was scored{_failure(searched)}"
+        self._require_two(list(chosen), left_out)
 
         names = list(chosen)
         study = open_study(storage, events.named(REPLICATES))
@@ -66,28 +74,26 @@ class Comparison:
         if not finished:
             return None
         ranked = candidates(study, ablation.seeds, ablation.epochs)
-        if missing := sorted(set(range(len(names))) - {one.trial for one in ranked}):
-            raise BadStudy(
-                f"{self.phases.folder.root}: {', '.join(names[number] for number in missing)} did not finish under "
-                f"every seed; trials.parquet says why"
-            )
         by_name = {names[one.trial]: one for one in ranked}
-        found = self._found(chosen, by_name, study, judged)
+        for number, name in enumerate(names):
+            if name not in by_name:
+                left_out[name] = f"it did not finish under every seed{_failure(study, number)}"
+        self._require_two(list(by_name), left_out)
+        found = self._found(chosen, by_name, study, judged) | {"left_out": left_out}
         write_json(self.phases.folder.ablation, found)
         write_json(self.phases.folder.best, self._best(chosen, by_name, decide(ranked), found["verdict"]))
         return found
 
-    def _searched(self, name: str, study: optuna.Study, families: list[str]) -> Config | None:
-        """The best configuration of an arm's own search, at full budget; None when it was interrupted."""
+    def _search(self, name: str, study: optuna.Study, families: list[str]) -> bool:
+        """An arm's own search, every trial in full; False when it was interrupted."""
         space = self.ablation.space(name)
-        source = SearchSource(space, space.study.trials)
-        ledger = Ledger(study, source, self.ablation.epochs, space.study.seed)
-        if not self.phases.carry_out(f"search-{name}", ledger, space.base(), families):
-            return None
-        best = leaders(study, 1)
-        if not best:
-            raise BadStudy(f"{self.phases.folder.root}: no trial of {name}'s search was scored")
-        return configured(study, best[0])
+        ledger = Ledger(study, SearchSource(space, space.study.trials), self.ablation.epochs, space.study.seed)
+        return self.phases.carry_out(f"search-{name}", ledger, space.base(), families)
+
+    def _require_two(self, names: list[str], left_out: Mapping[str, str]) -> None:
+        if len(names) < 2:
+            why = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
+            raise BadStudy(f"{self.phases.folder.root}: fewer than two arms are left to compare ({why})")
 
     def _families_of(self, name: str, study: optuna.Study) -> list[str]:
         """What judges an arm's own search, as recorded when it began.
@@ -165,6 +171,13 @@ class Comparison:
             ],
             **self.phases.described(),
         }
+
+
+def _failure(study: optuna.Study, arm: int | None = None) -> str:
+    """The end of a sentence on what failed in a study, of one arm's trainings where it is named: how often and why."""
+    trained = [t for t in study.get_trials(deepcopy=False) if arm is None or t.params.get("trial") == arm]
+    reasons = [t.user_attrs.get(REASON, "no reason was recorded") for t in trained if t.state == TrialState.FAIL]
+    return f"; {len(reasons)} of {len(trained)} failed, the last by: {reasons[-1]}" if reasons else ""
 
 
 def _cost(config: Config, runs: list[TrialRecord], slices: int) -> dict[str, float | int]:

@@ -41,6 +41,9 @@ def _card(record: StudyRecord, found: dict[str, Any]) -> Html:
     if shared := _shared(found):
         told.append(("Every arm changes", settings(shared)))
     sentences = [tag("p", found["verdict"], class_="sentence")]
+    # Ablations of an earlier version never left an arm out.
+    for name, reason in found.get("left_out", {}).items():
+        sentences.append(tag("p", f"{name} is left out: {reason}.", class_="sentence"))
     if record.untested:
         sentences.append(tag("p", record.untested, class_="sentence"))
     return tag("div", tag("p", state, class_=f"badge {kind}"), *sentences, facts(told), class_="card")

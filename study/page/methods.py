@@ -1,9 +1,10 @@
-"""An ablation's arms looked at: how they converge, and what each makes of the same test slices."""
+"""An ablation's arms looked at: what they searched, how they converge, what each makes of the same test slices."""
 
 from core.panels import Panels, read_panels
 from study.figures.convergence import convergence_info, draw_convergence
 from study.figures.methods import method_sheets, truth_sheet
 from study.page.html import Html, Section, join, paragraphs, picture, plot, tag
+from study.page.tuned import own_searches
 from study.page.words import series
 from study.records import StudyRecord, TrialRecord
 
@@ -11,8 +12,8 @@ TITLE = "Do the arms work"
 
 
 def methods_section(record: StudyRecord) -> Section:
-    """Convergence of every arm, then a sheet of pictures for each."""
-    return Section("arms", "Arms", TITLE, join(_convergence(record), _panels(record)))
+    """What each arm's search found, convergence of every arm, then a sheet of pictures for each."""
+    return Section("arms", "Arms", TITLE, join(own_searches(record), _convergence(record), _panels(record)))
 
 
 def trained_by_arm(record: StudyRecord) -> dict[str, list[TrialRecord]]:

@@ -23,8 +23,9 @@ def troubles_section(record: StudyRecord) -> Section:
 
 
 def _failures(record: StudyRecord) -> Html:
-    failed = [("search", trial) for trial in record.trials if trial.state == TrialState.FAIL]
-    failed += [("replicates", trial) for trial in record.replicates if trial.state == TrialState.FAIL]
+    failed = [
+        (phase, trial) for phase, found in record.phases.items() for trial in found if trial.state == TrialState.FAIL
+    ]
     if not failed:
         return paragraphs("Nothing failed.")
     rows: list[list[Child]] = [
@@ -75,9 +76,10 @@ def _unfinished(record: StudyRecord) -> list[str]:
         found.append(f"{count(len(waiting), 'trial')} of the search had not ended when this report was written.")
     if record.space and len(record.trials) < record.space.study.trials:
         found.append(f"{len(record.trials)} of {record.space.study.trials} planned trials have begun.")
-    late = [trial for trial in record.replicates if not trial.state.is_finished()]
-    if late:
-        found.append(f"{count(len(late), 'replicate')} had not ended when this report was written.")
+    for phase, trials in record.phases.items():
+        late = [trial for trial in trials if not trial.state.is_finished()]
+        if late and phase != "search":
+            found.append(f"{count(len(late), 'training')} ({phase}) had not ended when this report was written.")
     return found
 
 

@@ -1,0 +1,114 @@
+"""Arms that cannot be trained: the others are compared, and it is said which are left out and why."""
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from stored_studies import Stored
+
+from core.config import Config
+from core.errors import BadStudy
+from study.arms import parse_ablation
+from study.comparing import Comparison
+from study.folder import StudyFolder
+from study.ledger import Assignment, Ledger
+from study.page.document import page
+from study.phases import Phases
+from study.records import read_study
+from study.space import Space
+
+ARMS = """
+[study]
+seeds = 3
+trials = 2
+[fixed]
+"training.epochs" = 1
+"detector.base" = 2
+"detector.depth" = 2
+[arms.brush]
+"loss.alpha" = 0.1
+[arms.circle]
+"synthesis.mask.kind" = "circle"
+[arms.square]
+"synthesis.mask.kind" = "square"
+[arms.tuned]
+"synthesis.mask.kind" = "polygon"
+[arms.tuned.space]
+"loss.alpha" = { low = 0.0, high = 1.0 }
+"""
+Fails = Callable[[str, Assignment], bool]
+
+
+@dataclass(frozen=True)
+class Pretended(Phases):
+    """Phases whose trainings take no time. fails: which of them fail, by phase and assignment."""
+
+    fails: Fails = lambda _phase, _assignment: False
+
+    def carry_out(self, phase: str, ledger: Ledger, base: Config, families: Sequence[str] = ()) -> bool:
+        for one in ledger.assignments():
+            if self.fails(phase, one):
+                ledger.fail(one.number, "the loss of epoch 1 is nan")
+                continue
+            figures = {"sample.mean.auroc": 0.5, "evaluation_seconds": 1.0, "seconds": 1.0}
+            figures |= {
+                f"sample.{name}.auroc": 0.5 for name in ("smooth_max", "top", "foreground_mean", "foreground_top")
+            }
+            ledger.report(one.number, 1, 0.2 + 0.1 * math.sin(one.number), figures)
+            ledger.finish(one.number)
+        return True
+
+
+@pytest.fixture
+def comparing(tmp_path: Path, space: Space) -> Callable[[Fails], Comparison]:
+    stored = Stored(tmp_path, space)
+    definition = replace(stored.folder.definition(), space=ARMS)
+    folder = StudyFolder(tmp_path / "runs" / "arms")
+    folder.define(definition)
+
+    def make(fails: Fails) -> Comparison:
+        return Comparison(Pretended(folder, definition, None, (), fails), parse_ablation(ARMS, {}, "arms")[0])  # type: ignore[arg-type]
+
+    return make
+
+
+def kind(one: Assignment) -> str:
+    return str(one.config["synthesis"]["mask"]["kind"])
+
+
+def test_an_arm_that_fails_under_one_seed_is_left_out(comparing: Callable[[Fails], Comparison]) -> None:
+    comparison = comparing(lambda phase, one: phase == "replicates" and kind(one) == "circle" and one.seed == 1001)
+    found = comparison.run()
+    assert found is not None
+    assert set(found["arms"]) == {"brush", "square", "tuned"}
+    assert found["left_out"] == {
+        "circle": "it did not finish under every seed; 1 of 3 failed, the last by: the loss of epoch 1 is nan"
+    }
+    folder = comparison.phases.folder
+    assert json.loads(folder.ablation.read_text())["left_out"] == found["left_out"]
+    assert "circle" not in json.loads(folder.best.read_text())["controls"]
+    text = page(read_study(folder))
+    assert "circle is left out: it did not finish under every seed" in text
+    assert "arms under every seed" in text
+    assert comparison.run() == found  # the same command changes nothing
+
+
+def test_an_arm_whose_search_found_nothing_is_left_out(comparing: Callable[[Fails], Comparison]) -> None:
+    comparison = comparing(lambda phase, _: phase == "search-tuned")
+    found = comparison.run()
+    assert found is not None
+    assert set(found["arms"]) == {"brush", "circle", "square"}
+    reason = "no trial of its search was scored; 2 of 2 failed, the last by: the loss of epoch 1 is nan"
+    assert found["left_out"] == {"tuned": reason}
+    text = page(read_study(comparison.phases.folder))
+    assert reason in text
+    assert "2 trainings failed" in text
+    assert "search of tuned" in text
+
+
+def test_one_arm_alone_is_no_comparison(comparing: Callable[[Fails], Comparison]) -> None:
+    with pytest.raises(BadStudy, match=r"fewer than two arms are left to compare \(.*circle: it did not finish"):
+        comparing(lambda phase, one: phase == "replicates" and kind(one) != "brush").run()
