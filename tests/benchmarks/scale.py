@@ -1,10 +1,11 @@
 """A large study really scheduled by Ray: what the driver needs, and how long slots wait for it.
 
-Trials sleep, on logical slots. Those before the measured ones are recorded without Ray, drawn at random, so that the
-study has its full size when the measuring begins.
+Trials sleep, on logical slots of logical nodes. Those before the measured ones are recorded without Ray, drawn at
+random, so that the study has its full size when the measuring begins.
 
 Example:
     python -m tests.benchmarks.scale --recorded 4700 --trials 300 --slots 64 --epoch-seconds 10
+    python -m tests.benchmarks.scale --recorded 0 --trials 100 --nodes 2 --slots 8        what another node brings
 """
 
 import os
@@ -22,6 +23,7 @@ os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"
 import optuna
 import ray
 import typer
+from ray.cluster_utils import Cluster
 from rich.console import Console
 
 from core.config import to_dict
@@ -83,7 +85,8 @@ def idle(trials: list[optuna.trial.FrozenTrial]) -> tuple[float, float, int]:
 def main(
     recorded: Annotated[int, typer.Option(help="Trials recorded before, without Ray.")] = 4700,
     trials: Annotated[int, typer.Option(help="Trials scheduled by Ray.")] = 300,
-    slots: Annotated[int, typer.Option(help="Logical slots.")] = 64,
+    slots: Annotated[int, typer.Option(help="Logical slots of a node.")] = 64,
+    nodes: Annotated[int, typer.Option(help="Logical nodes.")] = 1,
     epoch_seconds: Annotated[float, typer.Option(help="How long a trial sleeps for each epoch.")] = 10.0,
     folder: Annotated[Path | None, typer.Option(help="Where the study lies; default a new folder.")] = None,
 ) -> None:
@@ -96,13 +99,16 @@ def main(
     opened = ledger(folder / "journal.log", recorded + trials)
     reopening = time.perf_counter() - started
     execution.run_trial = tabulated.run_trial  # type: ignore[assignment]
-    ray.init(address="local", num_cpus=slots, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    for _ in range(nodes):
+        cluster.add_node(num_cpus=slots)
+    ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
     progress = Progress("search", opened.total, recorded, BUDGET, to_dict(SPACE.base()))
     table = TableReference("none", "none")
     before, started = time.process_time(), time.perf_counter()
     execute(
         opened, train=table, probe=table, families=[], folder=folder, attempts=folder / "attempts",
-        slots=Slots(1, 0, slots), progress=progress, interrupted=threading.Event(),
+        slots=Slots(1, 0, nodes * slots), progress=progress, interrupted=threading.Event(),
     )  # fmt: skip
     wall, spent = time.perf_counter() - started, time.process_time() - before
     measured = opened.trials()[recorded:]
@@ -110,7 +116,8 @@ def main(
     waiting, looked_at, used = idle(measured)
     rows: dict[str, Any] = {
         "trials in the study": opened.total,
-        "trials scheduled by Ray": f"{trials} on {slots} slots, {epochs} epochs of {epoch_seconds:g} s",
+        "trials scheduled by Ray": f"{trials} on {nodes} x {slots} slots, {epochs} epochs of {epoch_seconds:g} s",
+        "epochs": f"{3600 * (1 - waiting) * used / epoch_seconds:.0f} an hour after warm-up",
         "wall": f"{wall:.0f} s",
         "slots idle": f"{waiting:.1%} of {looked_at:.0f} s after warm-up, {used} slots",
         "driver, processor time": f"{1000 * spent / trials:.0f} ms per trial",
