@@ -3,11 +3,11 @@
     python -m tests.benchmarks.bench_search runs/STUDY [REPETITIONS]
 
 The folder is that of a study made with `--set study.reduction=1`, so that every curve is whole. Both searches ask for
-any point of the space. What it would give is the mean of the recorded curves, weighted by nearness of configuration;
-what a search sees of it differs by as much as seeds do among the study's replicates, so no two trials tie. Random
-search draws half as many trials as were recorded and stops none. Ours, ASHA and TPE under the ledger's own rules on a
-simulated clock, goes on until what it holds for best is, without that noise, as good as what random search holds for
-best.
+any point of the space. What it would give is told by a random forest over the recorded curves (a surrogate benchmark,
+after Eggensperger et al., AAAI 2015); what a search sees of it differs by as much as seeds do among the study's
+replicates. Random search draws half as many trials as were recorded and stops none. Ours is ASHA and TPE under the
+ledger's own rules on a simulated clock. Compared is what each holds for best, as it would be without that noise, on
+average over the repetitions: where ours reaches what random search holds at its end. Both begin with the preset's own.
 """
 
 import sys
@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import inf, log, sqrt
 from pathlib import Path
-from statistics import median
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
@@ -23,6 +22,9 @@ import numpy as np
 import optuna
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution
+from scipy.stats import spearmanr
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.model_selection import cross_val_predict
 
 from core.errors import BadStudy
 from study.asha import Asha
@@ -32,54 +34,55 @@ from study.records import TrialRecord, read_study
 from study.space import Space
 
 SLOTS, REDUCTION = 4, 3  # the recorded study stopped nobody, so its own reduction says nothing
-NEAR = 0.1  # distance at which a recorded curve counts e times less
 SHARED = 0.8  # of the noise of an epoch, what all epochs of its training have in common; the rest is its own
+LEAST = 10  # recorded curves
+
+Curves = NDArray[np.float64]
 
 
-class Repetition(NamedTuple):
-    """Epochs of random search, epochs that ours needed for random search's best (inf: never found), and that best."""
+class Surrogate:
+    """What a configuration would give, learnt from recorded trials.
 
-    random: int
-    ours: float
-    best: float
+    noise: standard deviation among seeds of the logarithm of the objective. skill: Spearman's correlation of the
+    objective at full budget with what the forest says of trials that it has not seen.
+    """
 
+    def __init__(self, recorded: Sequence[TrialRecord], noise: float, epochs: int) -> None:
+        self.noise = noise
+        self._space: dict[str, BaseDistribution] = {}
+        for trial in recorded:
+            self._space |= trial.distributions
+        inputs = np.array([self._encoded(trial.params) for trial in recorded])
+        curves = np.log([[trial.curve[epoch] for epoch in range(1, epochs + 1)] for trial in recorded])
+        self._forest = RandomForestRegressor(300, max_features=0.5, random_state=0)
+        unseen = cross_val_predict(self._forest, inputs, curves, cv=LEAST)
+        self.skill = float(spearmanr(unseen[:, -1], curves[:, -1]).statistic)
+        self._forest.fit(inputs, curves)
 
-def distance(params: dict[str, Any], recorded: TrialRecord) -> float:
-    """Sum over parameters: 0 to 1 each, of the range (its logarithm where it is one); 1 where only one has it."""
-    total = 0.0
-    for name in params.keys() | recorded.params.keys():
-        if name not in params or name not in recorded.params:
-            total += 1
-        else:
-            total += _apart(params[name], recorded.params[name], recorded.distributions[name])
-    return total
+    def expected(self, params: dict[str, Any]) -> Curves:
+        """After each epoch, on average over seeds."""
+        return np.asarray(np.exp(self._forest.predict([self._encoded(params)])[0]))
 
-
-def _apart(one: Any, other: Any, distribution: BaseDistribution) -> float:
-    if isinstance(distribution, CategoricalDistribution):
-        return float(one != other)
-    low, high = distribution.low, distribution.high  # type: ignore[attr-defined]
-    scale = log if getattr(distribution, "log", False) else float
-    return abs(scale(one) - scale(other)) / (scale(high) - scale(low)) if high > low else 0.0
-
-
-class Surrogate(NamedTuple):
-    """Recorded curves, and the standard deviation among seeds of the logarithm of the objective."""
-
-    recorded: Sequence[TrialRecord]
-    noise: float
-
-    def expected(self, params: dict[str, Any], epochs: int) -> NDArray[np.float64]:
-        """What a configuration would give on average after each epoch."""
-        apart = np.array([distance(params, trial) for trial in self.recorded])
-        weights = np.exp((apart.min() - apart) / NEAR)
-        curves = np.array([[trial.curve[epoch] for epoch in range(1, epochs + 1)] for trial in self.recorded])
-        return np.asarray(weights @ curves / weights.sum())
-
-    def seen(self, expected: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    def seen(self, expected: Curves, rng: np.random.Generator) -> Curves:
         """What one training would show of it."""
         own = sqrt(1 - SHARED**2) * rng.normal(size=len(expected))
         return expected * np.exp(self.noise * (SHARED * rng.normal() + own))
+
+    def _encoded(self, params: dict[str, Any]) -> list[float]:
+        """A column for each choice, and for each range where the value lies in it; -1 where a trial has none."""
+        found: list[float] = []
+        for name, distribution in self._space.items():
+            if isinstance(distribution, CategoricalDistribution):
+                found += [float(params.get(name) == choice) for choice in distribution.choices]
+            else:
+                found.append(_place(params[name], distribution) if name in params else -1.0)
+        return found
+
+
+def _place(value: float, distribution: Any) -> float:
+    scale = log if distribution.log else float
+    low, high = scale(distribution.low), scale(distribution.high)
+    return (scale(value) - low) / (high - low) if high > low else 0.0
 
 
 class Held(NamedTuple):
@@ -101,7 +104,7 @@ def replay(space: Space, surrogate: Surrogate, epochs: int, seed: int, trials: i
     spent = 0
     while True:
         while len(running) < SLOTS and (one := next(assignments, None)):
-            expected = surrogate.expected(ledger.trials()[one.number].params, epochs)
+            expected = surrogate.expected(ledger.trials()[one.number].params)
             running[one.number] = 0, surrogate.seen(expected, rng), float(expected[-1])
         if not running:
             return
@@ -120,19 +123,56 @@ def replay(space: Space, surrogate: Surrogate, epochs: int, seed: int, trials: i
             yield held
 
 
-def epochs_to_reach(target: float, space: Space, surrogate: Surrogate, epochs: int, seed: int) -> float:
-    """Epochs that ours has begun when it first holds something as good as this; inf if it never does."""
-    trials = 3 * len(surrogate.recorded)
-    ours = replay(space, surrogate, epochs, seed, trials, Asha(space.study.grace, REDUCTION))
-    return next((held.spent for held in ours if held.expected >= target), inf)
+def anytime(replayed: Iterator[Held], length: int) -> Curves:
+    """What a search holds after each number of epochs, (length + 1,); NaN before its first trial at full budget."""
+    found, at, holds = np.full(length + 1, np.nan), 0, np.nan
+    for held in replayed:
+        found[at : held.spent] = holds
+        at, holds = held.spent, held.expected
+        if at > length:
+            return found
+    found[at:] = holds
+    return found
 
 
-def random_search(space: Space, surrogate: Surrogate, epochs: int, seed: int) -> Held:
-    """What half as many random trials as were recorded leave, none of them stopped."""
+class Compared(NamedTuple):
+    """Anytime curves of `repetitions` searches each, (repetitions, epochs + 1). Random search ends at its last."""
+
+    random: Curves
+    ours: Curves
+
+    def share(self, chosen: NDArray[np.intp] | None = None) -> float:
+        """Of random search's epochs, those after which ours holds as much on average; inf when it never does.
+
+        chosen: repetitions that count, each as often as it is named; by default all.
+        """
+        rows = np.arange(len(self.ours)) if chosen is None else chosen
+        target = float(self.random[rows, -1].mean())
+        reached = np.flatnonzero(self.ours[rows].mean(0) >= target)  # NaN, before the first of any, reaches nothing
+        return float(reached[0]) / (self.random.shape[1] - 1) if len(reached) else inf
+
+    def interval(self) -> tuple[float, float]:
+        """95 % bootstrap interval of the share, over repetitions."""
+        rng = np.random.default_rng(0)
+        shares = [self.share(rng.integers(len(self.ours), size=len(self.ours))) for _ in range(1000)]
+        low, high = np.quantile(shares, [0.025, 0.975], method="nearest")
+        return float(low), float(high)
+
+
+def compared(space: Space, surrogate: Surrogate, recorded: int, epochs: int, count: int) -> Compared:
+    """Random search over half as many trials as were recorded, and ours over three times its epochs."""
+    trials = recorded // 2
+    length = trials * epochs
+    random = []
     # The ledger makes its sampler anew for each trial.
     with patch("study.ledger.sampler", lambda seed, asked: optuna.samplers.RandomSampler(seed * 1_000_003 + asked)):
-        *_, last = replay(space, surrogate, epochs, seed, len(surrogate.recorded) // 2, Asha(space.study.grace, 1))
-    return last
+        for seed in range(count, 2 * count):  # other seeds than ours
+            random.append(anytime(replay(space, surrogate, epochs, seed, trials, Asha(1, 1)), length))
+    ours = [
+        anytime(replay(space, surrogate, epochs, seed, 3 * length, Asha(space.study.grace, REDUCTION)), 3 * length)
+        for seed in range(count)
+    ]
+    return Compared(np.array(random), np.array(ours))
 
 
 def noise_of(replicates: Sequence[TrialRecord], epochs: int) -> float:
@@ -147,35 +187,32 @@ def noise_of(replicates: Sequence[TrialRecord], epochs: int) -> float:
     return float(np.sqrt(np.mean(spreads)))
 
 
-def repetitions(space: Space, trials: Sequence[TrialRecord], noise: float, epochs: int, count: int) -> list[Repetition]:
-    """Random search, and ours until it has the same, `count` times under other seeds."""
+def learnt(trials: Sequence[TrialRecord], noise: float, epochs: int) -> Surrogate:
+    """The surrogate of a study's trials. Raises BadStudy when too few have a whole curve."""
     recorded = [trial for trial in trials if set(trial.curve) >= set(range(1, epochs + 1))]
-    if len(recorded) < 4:
+    if len(recorded) < LEAST:
         raise BadStudy(
-            f"{len(recorded)} trials have a curve of {epochs} epochs, expected at least 4; "
+            f"{len(recorded)} trials have a curve of {epochs} epochs, expected at least {LEAST}; "
             "record them with --set study.reduction=1"
         )
-    surrogate, found = Surrogate(recorded, noise), []
-    for seed in range(count):
-        random = random_search(space, surrogate, epochs, count + seed)  # other seeds than ours
-        ours = epochs_to_reach(random.expected, space, surrogate, epochs, seed)
-        found.append(Repetition(random.spent, ours, random.expected))
-    return found
+    return Surrogate(recorded, noise, epochs)
 
 
 def main() -> None:
-    """Print the median share of random search's epochs."""
+    """Print the share of random search's epochs."""
     study = read_study(StudyFolder(Path(sys.argv[1])))
     if study.space is None:
         raise BadStudy(f"{sys.argv[1]}: today's program cannot read the study's space")
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 20
     noise = noise_of(study.replicates, study.epochs)
-    found = repetitions(study.space, study.trials, noise, study.epochs, count)
-    shares = sorted(one.ours / one.random for one in found)
+    surrogate = learnt(study.trials, noise, study.epochs)
+    found = compared(study.space, surrogate, len(study.trials), study.epochs, count)
+    low, high = found.interval()
     print(
-        f"{len(found)} repetitions, seeds differ by {noise:.0%}: ours needs {median(shares):.2f} of random search's "
-        f"{found[0].random} epochs (median; quartiles {shares[len(shares) // 4]:.2f} and "
-        f"{shares[3 * len(shares) // 4]:.2f}; {sum(share == inf for share in shares)} never found as good a one)"
+        f"{count} repetitions, seeds differ by {noise:.0%}, skill of the forest {surrogate.skill:.2f}: ours needs "
+        f"{found.share():.2f} [{low:.2f}, {high:.2f}] of random search's {found.random.shape[1] - 1} epochs; random "
+        f"search ends at {found.random[:, -1].mean():.4f}, ours after as many at "
+        f"{found.ours[:, found.random.shape[1] - 1].mean():.4f}"
     )
 
 

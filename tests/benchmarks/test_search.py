@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 from core.errors import BadStudy
 from study.records import TrialRecord
 from study.space import parse_space
-from tests.benchmarks.bench_search import Surrogate, distance, epochs_to_reach, noise_of, repetitions
+from tests.benchmarks.bench_search import Compared, Held, Surrogate, anytime, compared, learnt, noise_of
 
 EPOCHS = 4
 SPACE = parse_space(
@@ -28,31 +28,41 @@ def _recorded(number: int, epochs: int = EPOCHS) -> TrialRecord:
 RECORDED = [_recorded(number) for number in range(12)]
 
 
-def test_distance_is_a_share_of_the_range() -> None:
-    assert distance({"loss.alpha": 0.25}, RECORDED[0]) == pytest.approx(0.25)
-    assert distance({}, RECORDED[0]) == 1
-
-
-def test_a_surrogate_is_nearest_to_what_is_near_and_noisy_by_seed() -> None:
-    surrogate = Surrogate(RECORDED, 0.2)
-    expected = surrogate.expected({"loss.alpha": 3 / 11}, EPOCHS)
+def test_a_forest_says_what_was_recorded_and_seeds_are_noisy() -> None:
+    surrogate = Surrogate(RECORDED, 0.2, EPOCHS)
+    assert surrogate.skill > 0.8
+    expected = surrogate.expected({"loss.alpha": 0.3})
     assert expected.argmax() == EPOCHS - 1
-    assert expected[-1] > surrogate.expected({"loss.alpha": 1.0}, EPOCHS)[-1]
+    assert expected[-1] == pytest.approx(0.9, abs=0.06)
+    assert expected[-1] > surrogate.expected({"loss.alpha": 1.0})[-1] > surrogate.expected({"loss.alpha": 1.0})[0]
     seen = [surrogate.seen(expected, np.random.default_rng(seed))[-1] for seed in range(400)]
     assert np.std(np.log(seen)) == pytest.approx(0.2, rel=0.1)
 
 
-def test_ours_finds_what_is_there_and_not_what_is_not() -> None:
-    exact = Surrogate(RECORDED, 0.0)
-    best = max(exact.expected(trial.params, EPOCHS)[-1] for trial in RECORDED)
-    assert EPOCHS <= epochs_to_reach(0.95 * best, SPACE, exact, EPOCHS, 0) < 36 * EPOCHS
-    assert epochs_to_reach(1.05 * best, SPACE, exact, EPOCHS, 0) == float("inf")
+def test_a_search_holds_its_best_so_far() -> None:
+    held = [Held(2, 0.5, 0.4), Held(4, 0.6, 0.3), Held(9, 0.7, 0.8)]
+    assert np.array_equal(anytime(iter(held), 5), [np.nan, np.nan, 0.4, 0.4, 0.3, 0.3], equal_nan=True)
+    assert np.array_equal(anytime(iter(held[:1]), 3), [np.nan, np.nan, 0.4, 0.4], equal_nan=True)
 
 
-def test_random_search_stops_nobody_and_repetitions_repeat() -> None:
-    found = repetitions(SPACE, RECORDED, 0.1, EPOCHS, 3)
-    assert found == repetitions(SPACE, RECORDED, 0.1, EPOCHS, 3)
-    assert [one.random for one in found] == [6 * EPOCHS] * 3
+def test_the_share_is_where_the_means_meet() -> None:
+    ours = np.array([[np.nan, 0.1, 0.3, 0.4, 0.7], [np.nan, 0.3, 0.3, 0.7, 0.7]])
+    found = Compared(np.array([[0.1, 0.5], [0.1, 0.5]]).repeat(2, 1), ours)
+    assert found.share() == 3 / 3
+    assert found.share(np.array([1, 1])) == 3 / 3
+    assert found.share(np.array([0, 0])) == 4 / 3
+    assert found.interval() == (1.0, 4 / 3)
+    assert Compared(np.ones((2, 4)), ours).share() == float("inf")
+
+
+def test_random_search_stops_nobody_and_ours_repeats() -> None:
+    surrogate = Surrogate(RECORDED, 0.1, EPOCHS)
+    first, again = (compared(SPACE, surrogate, 4, EPOCHS, 2) for _ in range(2))
+    assert first.random.shape == (2, 2 * EPOCHS + 1)
+    assert first.ours.shape == (2, 6 * EPOCHS + 1)
+    assert np.array_equal(first.random, again.random, equal_nan=True)
+    assert np.array_equal(first.ours, again.ours, equal_nan=True)
+    assert np.isfinite(first.random[:, -1]).all()
 
 
 def test_noise_is_pooled_over_configurations() -> None:
@@ -67,4 +77,4 @@ def test_noise_is_pooled_over_configurations() -> None:
 
 def test_cut_curves_are_refused() -> None:
     with pytest.raises(BadStudy, match="0 trials have a curve of 4 epochs"):
-        repetitions(SPACE, [_recorded(number, 2) for number in range(12)], 0.1, EPOCHS, 1)
+        learnt([_recorded(number, 2) for number in range(12)], 0.1, EPOCHS)
