@@ -5,6 +5,7 @@ The unit that is resampled is the subject, never the slice or the pixel: slices 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
 from typing import Literal
 
 import numpy as np
@@ -50,27 +51,32 @@ def pixel_interval(
     return _interval(estimate, _resamples(figures, len(names), resamples, seed), level, len(names), len(runs))
 
 
-def pixel_difference(
-    first: Sequence[Mapping[str, ScoreHistogram]],
-    second: Sequence[Mapping[str, ScoreHistogram]],
+def pixel_differences(
+    runs: Mapping[str, Sequence[Mapping[str, ScoreHistogram]]],
     quantity: Quantity,
     *,
     resamples: int = 1000,
     level: float = 0.95,
     seed: int = 0,
-) -> Interval | None:
-    """The same for the difference, first - second, of two detectors on the same subjects.
+) -> dict[tuple[str, str], Interval]:
+    """The same for the difference of every two detectors on the same subjects, (first, second): first - second.
 
-    Each resample draws the same subjects for both: what makes a subject hard for both does not widen the interval.
-    `seeds` is the number of the first's. Raises ValueError when subjects differ.
+    runs: of each detector by name, as for `pixel_interval`. Each resample draws the same subjects for all: what makes a
+    subject hard for both does not widen the interval. `seeds` is the number of the first's. Pairs come in the order of
+    the names, each once; those without an interval are left out. Raises ValueError when subjects differ.
     """
-    names = _subjects([*first, *second])
-    one, two = (_mean([pooled(run.values()).ranking() for run in runs], quantity) for runs in (first, second))
-    if one is None or two is None:
-        return None
-    figures = [[_ranked(_draw_pixels(run, names), quantity) for run in runs] for runs in (first, second)]
-    values = [_resamples(each, len(names), resamples, seed) for each in figures]
-    return _interval(one - two, values[0] - values[1], level, len(names), len(first))
+    names = _subjects([run for each in runs.values() for run in each])
+    found = []
+    for name, each in runs.items():
+        estimate = _mean([pooled(run.values()).ranking() for run in each], quantity)
+        if estimate is not None:
+            figures = [_ranked(_draw_pixels(run, names), quantity) for run in each]
+            found.append((name, estimate, _resamples(figures, len(names), resamples, seed)))
+    intervals = {
+        (first, second): _interval(one - other, values - others, level, len(names), len(runs[first]))
+        for (first, one, values), (second, other, others) in combinations(found, 2)
+    }
+    return {pair: interval for pair, interval in intervals.items() if interval is not None}
 
 
 def sample_interval(

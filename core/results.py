@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from core.bootstrap import Quantity, matched_interval, pixel_difference, pixel_interval, sample_interval
+from core.bootstrap import Quantity, matched_interval, pixel_differences, pixel_interval, sample_interval
 from core.config import ScoreName
 from core.distributions import by_size, calibration, score_histograms
 from core.evaluation import Evaluation
@@ -126,20 +126,27 @@ def smoothing_words(entries: Sequence[Mapping[str, Any]]) -> str:
     return f"Averaged over tissue: {told}, the windows that are best on the probe." if told else ""
 
 
-def differences(winner: Sequence[Evaluation], others: Mapping[str, Sequence[Evaluation]]) -> dict[str, Any]:
-    """Pixel-level average precision of the winner minus that of each other, with intervals over common subjects."""
-    subjects = [run.by_subject() for run in winner]
-    found = {
-        name: pixel_difference(subjects, [run.by_subject() for run in runs], "average_precision")
-        for name, runs in others.items()
+def pair_differences(runs: Mapping[str, Sequence[Evaluation]]) -> list[dict[str, Any]]:
+    """Pixel-level average precision of every two, `first` minus `second`, with intervals over common subjects."""
+    found = pixel_differences(
+        {name: [run.by_subject() for run in each] for name, each in runs.items()}, "average_precision"
+    )
+    return [{"first": first, "second": second} | asdict(interval) for (first, second), interval in found.items()]
+
+
+def leads(pairs: Sequence[Mapping[str, Any]], first: str) -> dict[str, Any]:
+    """Of `pair_differences`, those of one over the others that come after it, by their names."""
+    return {
+        pair["second"]: {name: value for name, value in pair.items() if name not in ("first", "second")}
+        for pair in pairs
+        if pair["first"] == first
     }
-    return {name: asdict(interval) for name, interval in found.items() if interval is not None}
 
 
 def verdict_on_floor(entries: Sequence[dict[str, Any]], against: Mapping[str, Any]) -> dict[str, Any]:
     """Whether the winner beats the best baseline in pixel-level average precision, in words and as a flag.
 
-    against: `differences` of the winner to every other entry. Clear means that the interval lies above 0.
+    against: `leads` of the winner over every other entry. Clear means that the interval lies above 0.
     """
     names = [entry["name"] for entry in entries if entry["kind"] == "floor" and entry["name"] in against]
     if not names:

@@ -28,8 +28,9 @@ from core.provenance import provenance
 from core.results import (
     POSTPROCESSED,
     detector_entry,
-    differences,
     floor_entry,
+    leads,
+    pair_differences,
     postprocessed_entry,
     verdict_on_floor,
 )
@@ -121,8 +122,10 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
             ]
             for where, slices, raws in (("probe", probe, on_probe["winner"]), ("test", test, on_test["winner"]))
         }
-        others = {name: runs for name, runs in on_test.items() if name != "winner"} | {POSTPROCESSED: after["test"]}
-        against = differences(on_test["winner"], others | {name: [run] for name, run in floors.items()})
+        pairs = pair_differences(
+            on_test | {POSTPROCESSED: after["test"]} | {name: [run] for name, run in floors.items()}
+        )
+        against = leads(pairs, "winner")
         entries = [
             detector_entry(name, to_dict(best.configs[name]), seeds, runs, on_probe[name])
             for name, runs in on_test.items()
@@ -133,6 +136,7 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
         result["test"] = _describe(test, best) | {"opened": opened}
         result["entries"] = entries
         result["differences"] = against
+        result["pairs"] = pairs
         result["floor_verdict"] = verdict_on_floor(entries, against)
         described = Described.of(test)
         held_out = len({*table.subjects} & {*probe.subjects})

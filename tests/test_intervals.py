@@ -1,6 +1,7 @@
 """Weights against literal resampling, Student's t against SciPy, and coverage on simulated subjects."""
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from core import bootstrap
-from core.bootstrap import Quantity, matched_interval, pixel_difference, pixel_interval, sample_interval
+from core.bootstrap import Quantity, matched_interval, pixel_differences, pixel_interval, sample_interval
 from core.intervals import mean_interval, paired_difference
 from core.metrics import ScoreHistogram, matched_auroc, pooled, rank
 
@@ -179,7 +180,7 @@ def test_no_interval_where_it_would_mean_nothing() -> None:
     ):
         assert sample_interval([run], "auroc") is None
         assert pixel_interval([counted(run)], "auroc") is None
-        assert pixel_difference([counted(run)], [counted(run)], "auroc") is None
+        assert pixel_differences({"a": [counted(run)], "b": [counted(run)]}, "auroc") == {}
 
 
 def test_differences_pair_the_subjects() -> None:
@@ -187,18 +188,19 @@ def test_differences_pair_the_subjects() -> None:
     better = counted(  # the same subjects, each scored a little better
         {name: ((s + 0.3 * t).astype(np.float32), t) for name, (s, t) in subjects(10, 100, seed=4).items()}
     )
-    none = pixel_difference([hard], [hard], "auroc")
-    assert none is not None
+    runs = {"hard": [hard, hard], "same": [hard], "better": [better], "worse": [hard]}
+    found = pixel_differences(runs, "auroc")
+    assert list(found) == [*combinations(runs, 2)]
+    none = found["hard", "same"]
     assert (none.estimate, none.low, none.high) == (0, 0, 0)
-    gain = pixel_difference([better], [hard, hard], "auroc")
-    back = pixel_difference([hard, hard], [better], "auroc")
+    loss, gain = found["hard", "better"], found["better", "worse"]
     alone = pixel_interval([hard], "auroc")
-    assert gain is not None
-    assert back is not None
     assert alone is not None
     assert 0 < gain.low < gain.estimate < gain.high
     assert gain.high - gain.low < (alone.high - alone.low) / 2
-    assert (back.low, back.high) == pytest.approx((-gain.high, -gain.low), abs=1e-12)
+    assert (loss.low, loss.high) == pytest.approx((-gain.high, -gain.low), abs=1e-12)
+    assert (loss.seeds, gain.seeds) == (2, 1)
+    assert pixel_differences({"better": [better], "hard": [hard]}, "auroc")["better", "hard"] == gain
 
 
 def test_student_intervals_are_those_of_scipy() -> None:
@@ -229,7 +231,7 @@ def test_mistakes_are_told() -> None:
     with pytest.raises(ValueError, match="s2 is not in all"):
         sample_interval([one, other], "auroc")
     with pytest.raises(ValueError, match="s2 is not in all"):
-        pixel_difference([counted(one)], [counted(other)], "auroc")
+        pixel_differences({"one": [counted(one)], "other": [counted(other)]}, "auroc")
     with pytest.raises(ValueError, match="no runs, or no subjects"):
         pixel_interval([], "auroc")
     with pytest.raises(ValueError, match="no runs, or no subjects"):

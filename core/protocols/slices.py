@@ -12,7 +12,7 @@ from core.evaluation import evaluate, scorer_of
 from core.floor import floor_scorers
 from core.mirror import address, fetch
 from core.protocols.beside_paper import Described, beside_paper
-from core.results import detector_entry, differences, floor_entry, verdict_on_floor
+from core.results import detector_entry, floor_entry, leads, pair_differences, verdict_on_floor
 from core.slices.table import open_table
 from core.training import choose_device, uses_bf16
 
@@ -46,7 +46,8 @@ def score_table(
     floors = {name: evaluate(baseline, slices, device=chosen) for name, baseline in baselines.items()}
     entries = [detector_entry("winner", to_dict(config), [0], [on_test], [on_probe])]
     entries += [floor_entry(name, found, config.score, baselines[name].window) for name, found in floors.items()]
-    verdict = verdict_on_floor(entries, differences([on_test], {name: [found] for name, found in floors.items()}))
+    pairs = pair_differences({"winner": [on_test]} | {name: [found] for name, found in floors.items()})
+    verdict = verdict_on_floor(entries, leads(pairs, "winner"))
     known = (beside or detector is None) and study().data["tables"]["train"]["digest"] == healthy.digest
     train = Described.of(healthy) if known else None
     return {

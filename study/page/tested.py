@@ -5,6 +5,7 @@ from study.figures.detectors import WINNER, Detector, DetectorsInfo, detectors_i
 from study.figures.families import draw_families, families_info
 from study.page.behind import behind_figures, paper_section
 from study.page.html import Child, Html, Section, join, paragraphs, plot, table, tag
+from study.page.pairs import every_pair
 from study.page.words import count, figure, interval, series
 from study.records import StudyRecord
 
@@ -17,7 +18,7 @@ def tested_section(record: StudyRecord) -> Section:
         return Section("test", "Test", TITLE, paragraphs(record.untested))
     info = detectors_info(record.evaluation)
     score = record.best["verdict"]["score"] if record.best else "mean"
-    body = join(_about(record, info), _tables(info, score), _figures(info, score), _families(info))
+    body = join(_about(record, info), _tables(info, score), _figures(info, score), every_pair(record), _families(info))
     body = join(body, behind_figures(record), paper_section(record))
     return Section("test", "Test", TITLE, body)
 

@@ -14,8 +14,7 @@ from core.durable import write_json
 from core.evaluation import evaluate
 from core.examples import write_examples
 from core.probes import FAMILIES
-from core.results import detector_entry, floor_entry, verdict_on_floor
-from core.results import differences as leads_of
+from core.results import detector_entry, floor_entry, leads, pair_differences, verdict_on_floor
 from core.sample_maps import FILE as SAMPLE_MAPS
 from core.sample_maps import rows_to_sample, write_sample_maps
 from core.slices.layout import TableMetadata, VolumeSlices
@@ -162,7 +161,8 @@ class Stored:
             detector_entry("square", to_dict(self.control), SEEDS, [reversed_] * len(SEEDS), seen),
             floor_entry("position", reversed_, self.winner.score),
         ]
-        against = leads_of(seen, {"square": [reversed_] * len(SEEDS), "position": [reversed_]})
+        pairs = pair_differences({"winner": seen, "square": [reversed_] * len(SEEDS), "position": [reversed_]})
+        against = leads(pairs, "winner")
         result = {
             "format": 1,
             "study": self.folder.name,
@@ -180,6 +180,7 @@ class Stored:
             },
             "entries": entries,
             "differences": against,
+            "pairs": pairs,
             "floor_verdict": verdict_on_floor(entries, against),
             "floor_objectives": {"intensity": 0.0512, "position": 0.0321},
         }
