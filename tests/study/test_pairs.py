@@ -27,7 +27,7 @@ PAIRS = [
 ]
 
 
-def tested(record: StudyRecord, pairs: list[dict[str, Any]], detectors: tuple[str, ...]) -> StudyRecord:
+def with_pairs(record: StudyRecord, pairs: list[dict[str, Any]], detectors: tuple[str, ...]) -> StudyRecord:
     entries = [{"name": name, "kind": "detector"} for name in detectors]
     entries += [{"name": name, "kind": "floor"} for name in ("position", "intensity")]
     return replace(record, evaluation={"entries": entries, "pairs": pairs})
@@ -35,7 +35,7 @@ def tested(record: StudyRecord, pairs: list[dict[str, Any]], detectors: tuple[st
 
 def test_rows_minus_columns(finished_once: Stored) -> None:
     record = read_study(finished_once.folder)
-    text = every_pair(tested(record, PAIRS, ("winner", "<a>", "b")))
+    text = every_pair(with_pairs(record, PAIRS, ("winner", "<a>", "b")))
     assert "0 by chance" in text
     assert "2 of 3 pairs" in text
     assert "<strong>0.200 " in text
@@ -50,5 +50,5 @@ def test_rows_minus_columns(finished_once: Stored) -> None:
 def test_nothing_is_said_where_there_is_nothing_to_compare(finished_once: Stored) -> None:
     record = read_study(finished_once.folder)
     assert every_pair(record) == ""  # the winner and one control
-    assert every_pair(tested(record, [], ("winner", "<a>", "b"))) == ""
+    assert every_pair(with_pairs(record, [], ("winner", "<a>", "b"))) == ""
     assert every_pair(replace(record, evaluation=None)) == ""
