@@ -7,12 +7,14 @@ from optuna.trial import TrialState
 from core.errors import StudyError
 from study.figures.detectors import detectors_info
 from study.page.html import Child, Html, Section, join, listing, paragraphs, table, tag
+from study.page.replicated import families_held_out
 from study.page.trials import trial_button
-from study.page.words import count
+from study.page.words import count, series
 from study.records import StudyRecord, TrialRecord
 
 SHOWN = 50
 FEW_SUBJECTS = 10
+FEW_FAMILIES = 2
 MANY_FORCED = 0.05
 
 
@@ -85,6 +87,13 @@ def _unfinished(record: StudyRecord) -> list[str]:
 
 def _thin(record: StudyRecord) -> list[str]:
     found = []
+    judging = families_held_out(record)
+    if 0 < len(judging) <= FEW_FAMILIES:
+        found.append(
+            f"The objective rests on {series(judging)} alone, since every other family of the probe is like something "
+            "that was trained on: what finds these best need not find other lesions best. See the test by arm or "
+            "control, and compare fewer kinds of transforms at a time."
+        )
     if record.best is not None:
         if len(record.best["replicates"]) < 2 and not record.compares_arms:
             found.append("Only one configuration was replicated: there is no runner-up, so no lead can be measured.")

@@ -224,6 +224,13 @@ def test_a_control_that_wins_is_not_hidden(finished: Stored) -> None:
     assert "clearly below its control square (-0.200 [-0.300, -0.100])" in verdict_section(record).body
 
 
+def test_few_families_to_judge_by_are_a_warning(finished_once: Stored) -> None:
+    record = read_study(finished_once.folder)
+    assert any("rests on ellipse-swell and foci-grey alone" in warning for warning in warnings_of(record))
+    more = replace(record, definition=replace(record.definition, families=("a", "b", "c")))
+    assert not any("rests on" in warning for warning in warnings_of(more))
+
+
 def test_a_leak_is_shouted(stored: Stored) -> None:
     decided(stored)
     best = json.loads(stored.folder.best.read_text())
