@@ -8,7 +8,9 @@ import pytest
 from core.slices.table import SliceTable
 from tests.programs import SPACE, Place
 
-ROOM = 3  # GiB beyond what is used now, at which Ray begins to kill
+# GiB beyond what is used now, at which Ray begins to kill: more than tests beside this one take, less than the large
+# trial does.
+ROOM = 5
 LARGE = (
     SPACE.replace('"detector.base" = 2\n"detector.depth" = 2\n', '"detector.depth" = 5\n')
     .replace("[space]\n", '[space]\n"detector.base" = { choices = [2, 256] }\n')
