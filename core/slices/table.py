@@ -187,8 +187,7 @@ def open_table(path: Path, *, digest: str | None = None, verify: bool = False) -
 def _mapped(path: Path, shown: str) -> tuple[pa.Schema, list[tuple[pa.RecordBatch, dict[bytes, bytes]]]]:
     """The schema, and each batch with what is told beside it."""
     try:
-        # Nothing is decompressed, so handing columns to threads only takes time.
-        file = pa.ipc.open_file(pa.memory_map(str(path)), options=pa.ipc.IpcReadOptions(use_threads=False))
+        file = pa.ipc.open_file(pa.memory_map(str(path)))
         found = [file.get_batch_with_custom_metadata(index) for index in range(file.num_record_batches)]
         for batch, _ in found:
             batch.validate(full=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 SIDE = 256  # pixels of one panel; slices are enlarged to it
 SMALL = SIDE * 11 // 16  # the same where there are hundreds
-_QUALITY = 90  # nothing to be seen of the loss, and a sixth of the size as PNG
+_QUALITY = 90  # 38 to 44 dB from the original, at a half (noise) to a sixth (maps) of the size as PNG
 TRUTH = (255, 220, 40)  # cyan, as blue, green, red: neither grey tissue nor the heat has it
 _GAP = 4
 

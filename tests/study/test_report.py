@@ -18,7 +18,7 @@ from study.folder import StudyFolder, find_study
 from study.page.chosen import audit, chosen_section, search_command
 from study.page.document import page
 from study.page.html import Html, join, paragraphs, tag
-from study.page.troubles import troubles_section, warnings_of
+from study.page.troubles import troubles_section
 from study.page.verdict import headline, verdict_section
 from study.records import TrialRecord, read_study
 from study.report import main
@@ -214,35 +214,12 @@ def test_a_tie_is_no_clear_winner(stored: Stored) -> None:
     assert body.count("No clear winner") == 2
 
 
-def test_a_control_that_wins_is_not_hidden(finished: Stored) -> None:
-    path = finished.folder.retrained / "evaluation.json"
-    evaluation = json.loads(path.read_text())
-    evaluation["differences"]["square"] |= {"estimate": -0.2, "low": -0.3, "high": -0.1}
-    write_json(path, evaluation)
-    record = read_study(finished.folder)
-    assert any("the control square is clearly better" in warning for warning in warnings_of(record))
-    assert "clearly below its control square (-0.200 [-0.300, -0.100])" in verdict_section(record).body
-
-
-def test_few_families_to_judge_by_are_a_warning(finished_once: Stored) -> None:
-    record = read_study(finished_once.folder)
-    assert any("rests on ellipse-swell and foci-grey alone" in warning for warning in warnings_of(record))
-    more = replace(record, definition=replace(record.definition, families=("a", "b", "c")))
-    assert not any("rests on" in warning for warning in warnings_of(more))
-
-
 def test_a_leak_is_shouted(stored: Stored) -> None:
     decided(stored)
     best = json.loads(stored.folder.best.read_text())
     best["subjects"]["test"] += best["subjects"]["train"][:1]
     write_json(stored.folder.best, best)
     assert "The split leaks" in audit(read_study(stored.folder))
-
-
-def test_old_test_results_are_named(finished: Stored) -> None:
-    assert not any("older" in warning for warning in warnings_of(read_study(finished.folder)))
-    finished.folder.best.touch()
-    assert any("older than the verdict" in warning for warning in warnings_of(read_study(finished.folder)))
 
 
 def test_the_command_repeats_the_settings(stored: Stored) -> None:

@@ -1,0 +1,34 @@
+"""What weakens a study's answer is said beside it."""
+
+import json
+from dataclasses import replace
+
+from stored_studies import Stored
+
+from core.durable import write_json
+from study.page.troubles import warnings_of
+from study.page.verdict import verdict_section
+from study.records import read_study
+
+
+def test_a_control_that_wins_is_not_hidden(finished: Stored) -> None:
+    path = finished.folder.retrained / "evaluation.json"
+    evaluation = json.loads(path.read_text())
+    evaluation["differences"]["square"] |= {"estimate": -0.2, "low": -0.3, "high": -0.1}
+    write_json(path, evaluation)
+    record = read_study(finished.folder)
+    assert any("the control square is clearly better" in warning for warning in warnings_of(record))
+    assert "clearly below its control square (-0.200 [-0.300, -0.100])" in verdict_section(record).body
+
+
+def test_few_families_to_judge_by_are_a_warning(finished_once: Stored) -> None:
+    record = read_study(finished_once.folder)
+    assert any("rests on ellipse-swell and foci-grey alone" in warning for warning in warnings_of(record))
+    more = replace(record, definition=replace(record.definition, families=("a", "b", "c")))
+    assert not any("rests on" in warning for warning in warnings_of(more))
+
+
+def test_old_test_results_are_named(finished: Stored) -> None:
+    assert not any("older" in warning for warning in warnings_of(read_study(finished.folder)))
+    finished.folder.best.touch()
+    assert any("older than the verdict" in warning for warning in warnings_of(read_study(finished.folder)))
