@@ -1,86 +1,147 @@
 """Batches of a training: slices, their pseudo-outliers, and what the detector draws from, all by counter.
 
-Nothing here depends on which batches were made before, so a resumed training sees what an uninterrupted one would.
-Pseudo-outliers are drawn by the host: the epsilon rule has to see them anyway, and copying a batch is three commands to
-an accelerator where drawing it again would be hundreds. There, the next batch is made while the device works on this
-one, and the host never waits for it.
+Nothing here depends on which batches were made before, so a resumed training sees what an uninterrupted one would, and
+any process may draw any of them. Pseudo-outliers are drawn by the host: the epsilon rule has to see them anyway. For an
+accelerator, processes of their own draw the next ones while it works on this one.
 """
 
-from collections.abc import Generator
+import multiprocessing
+from collections.abc import Iterator
 from math import ceil
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from core.config import Config
 from core.detectors import Batch
-from core.prefetching import ahead
 from core.slices.table import SliceTable
-from core.synthesis import Donors, PseudoOutlier
+from core.synthesis import Donors, Drawn, PseudoOutlier
 
 # Stands where a row would in the seeds of what belongs to no row; no table has that many.
 _ORDER = 2**32 - 1
 
 
+class Key(NamedTuple):
+    """Which batch: the places of `rows` it takes, the epoch, and the step, counted from the first epoch."""
+
+    chosen: NDArray[np.intp]
+    epoch: int
+    step: int
+
+
+class HostBatch(NamedTuple):
+    """A batch as the host draws it.
+
+    clean: the slices, (B, H, W) uint8. image, label: (B, H, W) float32 with pseudo-outliers, None where the detector
+    uses none. redrawn: pseudo-outliers drawn again by the epsilon rule; forced: those that needed the visible shift.
+    """
+
+    step: int
+    clean: Tensor
+    image: Tensor | None = None
+    label: Tensor | None = None
+    redrawn: int = 0
+    forced: int = 0
+
+
+class Drawing(Dataset[HostBatch]):
+    """What a process needs to draw the batches of a training on `rows` of a table."""
+
+    def __init__(self, config: Config, table: SliceTable, seed: int, rows: NDArray[np.intp]) -> None:
+        self.config, self.table, self.seed, self.rows = config, table, seed, rows
+        # Only the training's own slices lend: never the probe's or the test's.
+        self._donors = Donors(table, rows)
+
+    def __getitem__(self, key: Key) -> HostBatch:
+        pixels = self.table.images(self.rows[key.chosen])
+        clean = torch.from_numpy(pixels)
+        if not self.config.detector.uses_outliers:
+            return HostBatch(key.step, clean)
+        drawn = self.draw(pixels, key)
+        image, label = (torch.from_numpy(np.stack(each)) for each in zip(*(pair for _, pair in drawn), strict=True))
+        layers = [layer for outlier, _ in drawn if outlier is not None for layer in outlier.layers]
+        redrawn, forced = sum(one.tries - 1 for one in layers), sum(one.forced for one in layers)
+        return HostBatch(key.step, clean, image, label, redrawn, forced)
+
+    def draw(self, pixels: NDArray[np.uint8], key: Key) -> list[tuple[PseudoOutlier | None, Drawn]]:
+        """The pseudo-outliers of the slices (B, H, W) that a key names, decided and drawn."""
+        images = np.asarray(pixels / np.float32(255), np.float32)
+        return [
+            self.config.synthesis.pseudo_outlier(image, self.seed, key.epoch, int(row), self._donors)
+            for image, row in zip(images, self.rows[key.chosen], strict=True)
+        ]
+
+
 class Batches:
-    """Batches for one training on `rows` of a table, on its device."""
+    """Batches for one training on `rows` of a table, on its device. workers: processes that draw ahead, 0 for none."""
 
     def __init__(
-        self, config: Config, table: SliceTable, seed: int, rows: NDArray[np.intp], device: torch.device
+        self,
+        config: Config,
+        table: SliceTable,
+        seed: int,
+        rows: NDArray[np.intp],
+        device: torch.device,
+        workers: int = 0,
     ) -> None:
-        self.config, self.table, self.seed, self.rows, self.device = config, table, seed, rows, device
-        # Only the training's own slices lend: never the probe's or the test's.
-        self.donors = Donors(table, rows)
-        self.per_epoch = ceil(len(rows) / config.training.batch)
-        # On an accelerator the whole table lives on the device; a host copy stays to draw pseudo-outliers on.
-        self.on_device = torch.from_numpy(table.images(rows)).to(device) if device.type != "cpu" else None
+        self.device = device
+        self.drawing = Drawing(config, table, seed, rows)
+        self.order = Order(seed, len(rows), ceil(len(rows) / config.training.batch))
+        self._steps = len(self.order) * config.training.epochs
+        self._ahead = _ahead(self.drawing, self.order, workers, pinned=device.type == "cuda") if workers else None
 
-    def epoch(self, number: int) -> Generator[tuple[Batch, list[PseudoOutlier]], None, None]:
+    def epoch(self, number: int) -> Iterator[tuple[Batch, HostBatch]]:
         """Every slice once, in an order of this epoch's own; batches differ by one slice at most."""
-        batches = self._epoch(number)
-        return batches if self.on_device is None else ahead(batches)
+        self.order.epoch = number
+        for drawn in map(self.drawing.__getitem__, self.order) if self._ahead is None else self._ahead:
+            yield self._on_device(drawn), drawn
 
-    def _epoch(self, number: int) -> Generator[tuple[Batch, list[PseudoOutlier]], None, None]:
-        order = np.random.default_rng([self.seed, number, _ORDER]).permutation(len(self.rows))
-        for step, chosen in enumerate(np.array_split(order, self.per_epoch)):
-            yield self.batch(chosen, number, (number - 1) * self.per_epoch + step)
-
-    def batch(self, chosen: NDArray[np.intp], epoch: int, step: int) -> tuple[Batch, list[PseudoOutlier]]:
-        """The batch of the slices at these places of `rows`, and its pseudo-outliers; step counts from the first epoch.
-
-        Methods that learn from healthy slices alone get those as `image`.
-        """
-        images = np.asarray(self.table.images(self.rows[chosen]) / np.float32(255), np.float32)
-        if self.on_device is not None:
-            clean = self.on_device[self._sent(chosen)].float() / 255
+    def _on_device(self, drawn: HostBatch) -> Batch:
+        """From pinned memory, where there is a GPU, so that nobody waits for a copy."""
+        clean = _planes(drawn.clean.to(self.device, non_blocking=True).float() / 255)
+        if drawn.image is None or drawn.label is None:
+            image, label = clean, torch.zeros_like(clean[:, 0])
         else:
-            clean = torch.from_numpy(images)
-        image, mask = clean, torch.zeros_like(clean)
-        outliers: list[PseudoOutlier] = []
-        if self.config.detector.uses_outliers:
-            image, mask, outliers = self._with_outliers(images, self.rows[chosen], epoch)
-        progress = step / (self.per_epoch * self.config.training.epochs)
-        drawing = torch.Generator(self.device).manual_seed(_mixed(self.seed, step))
-        return Batch(_planes(image), mask, _planes(clean), progress, drawing), outliers
+            image = _planes(drawn.image.to(self.device, non_blocking=True))
+            label = drawn.label.to(self.device, non_blocking=True)
+        drawing = torch.Generator(self.device).manual_seed(_mixed(self.drawing.seed, drawn.step))
+        return Batch(image, label, clean, drawn.step / self._steps, drawing)
 
-    def _with_outliers(
-        self, images: NDArray[np.float32], rows: NDArray[np.intp], epoch: int
-    ) -> tuple[Tensor, Tensor, list[PseudoOutlier]]:
-        decided = [
-            self.config.synthesis.pseudo_outlier(image, self.seed, epoch, int(row), self.donors)
-            for image, row in zip(images, rows, strict=True)
-        ]
-        image = self._sent(np.stack([drawn.image for _, drawn in decided]))
-        mask = self._sent(np.stack([drawn.label for _, drawn in decided]))
-        return image, mask, [layer for outlier, _ in decided if outlier is not None for layer in outlier.layers]
 
-    def _sent(self, values: NDArray[Any]) -> Tensor:
-        """On the device; from pinned memory, so that nobody waits for the copy."""
-        host = torch.from_numpy(values)
-        return host if self.device.type == "cpu" else host.pin_memory().to(self.device, non_blocking=True)
+class Order:
+    """Which slices each batch of `epoch` takes."""
+
+    def __init__(self, seed: int, rows: int, per_epoch: int) -> None:
+        self.seed, self.rows, self.per_epoch, self.epoch = seed, rows, per_epoch, 1
+
+    def __iter__(self) -> Iterator[Key]:
+        order = np.random.default_rng([self.seed, self.epoch, _ORDER]).permutation(self.rows)
+        for step, chosen in enumerate(np.array_split(order, self.per_epoch)):
+            yield Key(chosen, self.epoch, (self.epoch - 1) * self.per_epoch + step)
+
+    def __len__(self) -> int:
+        return self.per_epoch
+
+
+def _ahead(drawing: Drawing, order: Order, workers: int, pinned: bool) -> "DataLoader[HostBatch]":
+    """The batches of an order, drawn ahead by other processes; they live as long as the loader."""
+    # Copies of a process that has loaded everything and started nothing: they begin at once, with no thread or GPU of
+    # this one's.
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload([__name__])
+    return DataLoader(
+        drawing,
+        batch_size=None,
+        sampler=order,
+        num_workers=workers,
+        pin_memory=pinned,
+        persistent_workers=True,
+        multiprocessing_context=server,
+    )
 
 
 def _planes(slices: Tensor) -> Tensor:

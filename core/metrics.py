@@ -62,6 +62,9 @@ class ScoreHistogram:
 
     def merge(self, other: "ScoreHistogram") -> None:
         """Add another histogram's counts to this one."""
+        if not self.keys.size:
+            self.keys, self.counts = other.keys, other.counts  # never changed in place, so both may hold them
+            return
         self._gather([self.keys, other.keys], [self.counts, other.counts])
 
     def __add__(self, other: "ScoreHistogram") -> "ScoreHistogram":
@@ -80,8 +83,8 @@ class ScoreHistogram:
     def of_keys(keys: NDArray[np.uint32], counts: NDArray[np.int64]) -> "ScoreHistogram":
         """Of counts (n, 2) of keys (n,) that are ascending, each there once; those of nothing are left out."""
         found = ScoreHistogram()
-        held = counts.any(1)
-        found.keys, found.counts = keys[held], counts[held]
+        held = np.flatnonzero(counts[:, 0] | counts[:, 1])
+        found.keys, found.counts = keys[held], counts.take(held, axis=0)
         return found
 
     @staticmethod

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from core.metrics import ScoreHistogram, by_region, within
-from core.score_keys import BITS, by_key
+from core.score_keys import BITS
 
 Group = tuple[str, str]
 """Subject and family."""
@@ -111,16 +111,16 @@ class DeviceCounts:
 
     def _empty(self) -> None:
         """Copy what was counted to the host, and begin anew."""
-        used = self._table[: len(self._held) * _BINS]
-        occupied = (used != 0).nonzero()[:, 0]
-        codes, counts = occupied.cpu().numpy(), used[occupied].cpu().numpy()
+        used = self._table[: len(self._held) * _BINS].view(-1, _LABELS)
+        occupied = used.any(1).nonzero()[:, 0]
+        keys, counts = occupied.cpu().numpy(), used[occupied].cpu().numpy()
         if nan := int(self._nan):
             raise ValueError(f"{nan} of {self._added} scores are NaN")
-        ends = np.searchsorted(codes, np.arange(len(self._held) + 1) * _BINS)
+        ends = np.searchsorted(keys, np.arange(len(self._held) + 1) << BITS)
         for place, group in enumerate(self._held):
             part = slice(ends[place], ends[place + 1])
-            keys, found = by_key((codes[part] - place * _BINS).astype(np.uint32), counts[part], _LABELS)
-            self._found.merge(group, *by_region(keys, found))
+            mine = (keys[part] - (place << BITS)).astype(np.uint32)
+            self._found.merge(group, *by_region(mine, counts[part].astype(np.int64)))
         used.zero_()
         self._held.clear()
         self._waiting = 0

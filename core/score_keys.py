@@ -40,10 +40,10 @@ def counted(
     values, label: (m,), no NaN, at most MOST; labels are 0 or 1 when there are 2 of them, 0 to 3 when there are 4.
     """
     shift = np.uint32(labels // 2)
-    return by_key(*(_sorted if values.size < _FEW else _binned)(values, label, shift), labels)
+    return _by_key(*(_sorted if values.size < _FEW else _binned)(values, label, shift), labels)
 
 
-def by_key(
+def _by_key(
     codes: NDArray[np.uint32], found: NDArray[np.integer], labels: int
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     """Counts (m,) of ascending codes, each key * labels + label, to what `counted` gives."""

@@ -38,6 +38,7 @@ class AAE:
 
     uses_outliers: ClassVar[bool] = False
     betas: ClassVar[tuple[float, float]] = (0.5, 0.9)
+    staged: ClassVar[bool] = False
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     def build(self, _loss: Combo) -> "AAEDetector":

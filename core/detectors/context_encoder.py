@@ -34,6 +34,7 @@ class ContextEncoder:
 
     uses_outliers: ClassVar[bool] = True
     betas: ClassVar[tuple[float, float]] = (0.5, 0.999)
+    staged: ClassVar[bool] = False
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     def build(self, _loss: Combo) -> "ContextEncoderDetector":

@@ -32,6 +32,7 @@ class Denoiser:
 
     uses_outliers: ClassVar[bool] = True
     betas: ClassVar[tuple[float, float]] = (0.9, 0.999)
+    staged: ClassVar[bool] = False
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     def build(self, _loss: Combo) -> "DenoiserDetector":

@@ -42,6 +42,7 @@ class FAnoGAN:
 
     uses_outliers: ClassVar[bool] = False
     betas: ClassVar[tuple[float, float]] = (0.0, 0.9)
+    staged: ClassVar[bool] = True
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     def build(self, _loss: Combo) -> "FAnoGANDetector":

@@ -22,6 +22,7 @@ class Segmenter:
 
     uses_outliers: ClassVar[bool] = True
     betas: ClassVar[tuple[float, float]] = (0.9, 0.999)
+    staged: ClassVar[bool] = False
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     def build(self, loss: Combo) -> "SegmenterDetector":

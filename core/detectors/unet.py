@@ -24,14 +24,14 @@ def normalise(norm: Norm, channels: int) -> nn.Module:
 
 def _convolutions(inputs: int, outputs: int, norm: Norm) -> nn.Sequential:
     """Two 3x3 convolutions, each normalised and rectified."""
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, padding=1),
-        normalise(norm, outputs),
-        nn.ReLU(inplace=True),
-        nn.Conv2d(outputs, outputs, 3, padding=1),
-        normalise(norm, outputs),
-        nn.ReLU(inplace=True),
-    )
+    layers: list[nn.Module] = []
+    for channels in (inputs, outputs):
+        convolution = nn.Conv2d(channels, outputs, 3, padding=1)
+        if norm in ("batch", "instance"):
+            # They take away a channel's mean, and with it what a bias adds: it stays 0, and costs no gradient.
+            convolution.bias.requires_grad_(False)  # type: ignore[union-attr]
+        layers += [convolution, normalise(norm, outputs), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers)
 
 
 class UNet(nn.Module):

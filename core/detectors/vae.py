@@ -47,6 +47,7 @@ class VAE:
     scored_by: Literal["reconstruction", "kl-gradient", "combined"] = "reconstruction"
 
     betas: ClassVar[tuple[float, float]] = (0.9, 0.999)
+    staged: ClassVar[bool] = False
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     @property

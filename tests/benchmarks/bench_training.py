@@ -2,7 +2,8 @@
 
     python -m tests.benchmarks.bench_training [cpu|cuda]
 
-A step includes its share of making the batch. Times are printed, never asserted: they belong to the machine.
+A step includes its share of making the batch. On a GPU whole trainings of the paper's size are timed instead, and the
+plain loop gets four worker processes too. Times are printed, never asserted: they belong to the machine.
 """
 
 import sys
@@ -21,11 +22,13 @@ from torch.utils.data import DataLoader, Dataset
 from core.config import Config, override
 from core.slices.layout import TableMetadata, VolumeSlices
 from core.slices.table import SliceTable, write_table
-from core.training import _Run
+from core.training import _Run, train
 from tests.benchmarks.bench_synthesis import plain, slices
 from tests.benchmarks.rows import Row
 
 SIZES = {"small": (8, 64, 8), "paper": (32, 128, 16)}  # base, side, batch
+SLICES = 4050  # of the paper's training
+PLAIN_WORKERS = (0, 4)
 
 
 class PlainSlices(Dataset[tuple[Tensor, Tensor]]):
@@ -42,12 +45,12 @@ class PlainSlices(Dataset[tuple[Tensor, Tensor]]):
         return torch.from_numpy(image)[None], torch.from_numpy(mask)
 
 
-def plain_steps(config: Config, images: np.ndarray, device: str) -> Iterator[float]:
+def plain_steps(config: Config, images: np.ndarray, device: str, workers: int = 0) -> Iterator[float]:
     """The loss after each step of the plain loop, for ever."""
     torch.manual_seed(0)
     network = config.detector.build(config.loss).to(device).train()
     optimiser = torch.optim.Adam(network.parameters(), lr=config.training.learning_rate)
-    loader = DataLoader(PlainSlices(images), config.training.batch, shuffle=True, drop_last=True)
+    loader = DataLoader(PlainSlices(images), config.training.batch, shuffle=True, drop_last=True, num_workers=workers)
     while True:
         for image, mask in loader:
             logits = network.anomaly_map(image.to(device))
@@ -106,8 +109,42 @@ def step_row(name: str, size: tuple[int, int, int], device: str, rounds: int) ->
     )
 
 
+def whole_rows(name: str, size: tuple[int, int, int], device: str, count: int) -> list[Row]:
+    """Seconds of whole trainings of ten epochs: the first of a process, and the best of two that follow.
+
+    Of the plain loop one epoch is timed, and counts ten times.
+    """
+    base, side, batch = size
+    config = override(Config(), {"detector.base": base, "training.batch": batch})
+    images = slices(count, side)
+
+    def whole(table: SliceTable) -> float:
+        began = time.perf_counter()
+        for epoch in train(config, table, seed=0, device=device):
+            if not np.isfinite(epoch.loss):
+                raise AssertionError("a loss is not finite; nothing is timed that is not right")
+        return time.perf_counter() - began
+
+    with tempfile.TemporaryDirectory() as folder:
+        first, *later = (whole(table_of(images, Path(folder) / "t.arrow")) for _ in range(3))
+    remark = f"base {base}, {side} x {side}, batch {batch}, {count} slices; the first of its process {first:.3g} s"
+    found = []
+    for workers in PLAIN_WORKERS:
+        steps = plain_steps(config, images, device, workers)
+        next(steps)  # libraries load
+        began = time.perf_counter()
+        for _ in range(count // batch):
+            next(steps)
+        plainly = config.training.epochs * (time.perf_counter() - began)
+        what = f"a whole training, {name}, against {workers} workers"
+        found.append(Row(what, min(later), plainly, "s", remark))
+    return found
+
+
 def rows(device: str, tiny: bool) -> list[Row]:
-    """A step of the small and of the paper's size."""
+    """A step of the small and of the paper's size; whole trainings on a GPU."""
+    if torch.device(device).type == "cuda":
+        return [row for name, size in SIZES.items() for row in whole_rows(name, size, device, SLICES)]
     if tiny:
         return [step_row("tiny", (2, 32, 4), device, 2)]
     return [step_row(name, size, device, 12 if name == "small" else 4) for name, size in SIZES.items()]

@@ -22,6 +22,7 @@ class Surroundings:
     depth: ClassVar[int] = 0
     uses_outliers: ClassVar[bool] = False
     betas: ClassVar[tuple[float, float]] = (0.9, 0.999)
+    staged: ClassVar[bool] = False
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     def build(self, _loss: Combo) -> "SurroundingsDetector":

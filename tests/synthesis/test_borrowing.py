@@ -6,7 +6,7 @@ import torch
 from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
-from core.batches import Batches
+from core.batches import Drawing, Key
 from core.config import Config
 from core.presets.segmenting import FPI, MANY_TASKS, NSA, PII
 from core.slices.table import SliceTable
@@ -88,11 +88,11 @@ def test_a_single_subject_lends_to_itself(healthy: SliceTable) -> None:
 
 def test_a_batch_records_its_donors_and_repeats(healthy: SliceTable) -> None:
     rows = healthy.rows_of(healthy.subjects[:4])
-    batches = [Batches(Config(synthesis=FPI.synthesis), healthy, 3, rows, torch.device("cpu")) for _ in range(2)]
-    (batch, outliers), (again, repeated) = (each.batch(np.arange(8), 1, 0) for each in batches)
-    assert torch.equal(batch.image, again.image)
-    changes = [outlier.change for outlier in outliers]
-    assert changes == [outlier.change for outlier in repeated]
+    drawing, key = Drawing(Config(synthesis=FPI.synthesis), healthy, 3, rows), Key(np.arange(8), 1, 0)
+    drawn, again = (drawing.draw(healthy.images(rows[key.chosen]), key) for _ in range(2))
+    assert all(np.array_equal(one.image, two.image) for (_, one), (_, two) in zip(drawn, again, strict=True))
+    changes = [outlier.change for outlier, _ in drawn if outlier]
+    assert changes == [outlier.change for outlier, _ in again if outlier]
     borrowed = [change for change in changes if isinstance(change, Mixed)]
     assert borrowed
     assert {change.row for change in borrowed} <= set(rows.tolist())

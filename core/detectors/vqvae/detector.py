@@ -51,6 +51,7 @@ class VQVAE:
 
     uses_outliers: ClassVar[bool] = False
     betas: ClassVar[tuple[float, float]] = (0.9, 0.999)
+    staged: ClassVar[bool] = True
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     def build(self, _loss: Combo) -> "VQVAEDetector":
