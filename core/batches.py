@@ -6,6 +6,8 @@ accelerator, processes of their own draw the next ones while it works on this on
 """
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Iterator
 from math import ceil
 from typing import NamedTuple
@@ -92,7 +94,7 @@ class Batches:
         self.drawing = Drawing(config, table, seed, rows)
         self.order = Order(seed, len(rows), ceil(len(rows) / config.training.batch))
         self._steps = len(self.order) * config.training.epochs
-        self._ahead = _ahead(self.drawing, self.order, workers, pinned=device.type == "cuda") if workers else None
+        self._ahead = _ahead(self.drawing, self.order, workers) if workers else None
 
     def epoch(self, number: int) -> Iterator[tuple[Batch, HostBatch]]:
         """Every slice once, in an order of this epoch's own; batches differ by one slice at most."""
@@ -101,15 +103,17 @@ class Batches:
             yield self._on_device(drawn), drawn
 
     def _on_device(self, drawn: HostBatch) -> Batch:
-        """From pinned memory, where there is a GPU, so that nobody waits for a copy."""
-        clean = _planes(drawn.clean.to(self.device, non_blocking=True).float() / 255)
+        clean = _planes(self._sent(drawn.clean).float() / 255)
         if drawn.image is None or drawn.label is None:
             image, label = clean, torch.zeros_like(clean[:, 0])
         else:
-            image = _planes(drawn.image.to(self.device, non_blocking=True))
-            label = drawn.label.to(self.device, non_blocking=True)
+            image, label = _planes(self._sent(drawn.image)), self._sent(drawn.label)
         drawing = torch.Generator(self.device).manual_seed(_mixed(self.drawing.seed, drawn.step))
         return Batch(image, label, clean, drawn.step / self._steps, drawing)
+
+    def _sent(self, values: Tensor) -> Tensor:
+        """On the device; from pinned memory, so that nobody waits for the copy."""
+        return values if self.device.type == "cpu" else values.pin_memory().to(self.device, non_blocking=True)
 
 
 class Order:
@@ -127,21 +131,33 @@ class Order:
         return self.per_epoch
 
 
-def _ahead(drawing: Drawing, order: Order, workers: int, pinned: bool) -> "DataLoader[HostBatch]":
+def _ahead(drawing: Drawing, order: Order, workers: int) -> "DataLoader[HostBatch]":
     """The batches of an order, drawn ahead by other processes; they live as long as the loader."""
     # Copies of a process that has loaded everything and started nothing: they begin at once, with no thread or GPU of
     # this one's.
     server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload([__name__])
+    server.set_forkserver_preload(["core.drawing_server"])
     return DataLoader(
         drawing,
         batch_size=None,
         sampler=order,
         num_workers=workers,
-        pin_memory=pinned,
         persistent_workers=True,
         multiprocessing_context=server,
+        worker_init_fn=_end_with_parent,
     )
+
+
+def _end_with_parent(_worker: int) -> None:
+    """Torch's own watch looks at the server that made the process, which outlives a parent that was killed."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _planes(slices: Tensor) -> Tensor:

@@ -234,7 +234,9 @@ def _adam(detector: nn.Module, config: Config, device: torch.device) -> torch.op
         if weight.dim() == 4:
             # Where a side is 1, `to` leaves other strides than gradients come with.
             weight.data = weight.data.clone(memory_format=torch.channels_last)
-    return torch.optim.Adam(detector.parameters(), torch.tensor(rate, device=device), betas, fused=True)
+    return torch.optim.Adam(
+        detector.parameters(), torch.tensor(rate, device=device), betas, capturable=True, fused=True
+    )
 
 
 @contextmanager

@@ -1,7 +1,12 @@
 """Batches drawn by other processes are those that this one would draw, and their processes end with them."""
 
-import gc
 import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,7 +41,56 @@ def test_processes_end_with_a_training_that_is_given_up(healthy: SliceTable) -> 
     epoch = batches.epoch(1)
     next(epoch)
     assert len(set(multiprocessing.active_children()) - before) == 2
-    epoch.close()  # type: ignore[attr-defined]
     del batches, epoch
-    gc.collect()
     assert set(multiprocessing.active_children()) == before
+
+
+PROGRAM = """
+import multiprocessing, sys
+import numpy, torch
+from core.batches import Batches
+from core.config import Config
+from core.slices import open_table
+
+if __name__ == "__main__":
+    table = open_table(sys.argv[1])
+    batches = Batches(Config(), table, 0, numpy.arange(len(table)), torch.device("cpu"), 2)
+    print("begun", flush=True)
+    while True:
+        for _ in batches.epoch(1):
+            print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+"""
+
+
+def _running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("after", ["begun", "a batch"])
+def test_processes_end_with_a_program_that_is_killed(
+    number: signal.Signals, after: str, healthy: SliceTable, tmp_path: Path
+) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
+    command = [sys.executable, tmp_path / "program.py", healthy.path]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    with (tmp_path / "said").open("w") as said, (tmp_path / "errors").open("w") as errors:
+        program = subprocess.Popen(command, stdout=said, stderr=errors, env=environment, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while (tmp_path / "said").read_text().count("\n") < (1 if after == "begun" else 3):
+        assert program.poll() is None, (tmp_path / "errors").read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(1)  # Python itself has started in the server, which is loading
+    # As a terminal does: Ctrl-C reaches all of them.
+    program.kill() if number == signal.SIGKILL else os.killpg(program.pid, number)
+    program.wait(60)
+    children = [int(word) for line in (tmp_path / "said").read_text().splitlines()[1:] for word in line.split()]
+    while any(map(_running, children)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    # Nobody but the program itself says where it was.
+    assert (tmp_path / "errors").read_text().count("KeyboardInterrupt") == (number == signal.SIGINT)
