@@ -102,6 +102,10 @@ class Batches:
         for drawn in map(self.drawing.__getitem__, self.order) if self._ahead is None else self._ahead:
             yield self._on_device(drawn), drawn
 
+    def close(self) -> None:
+        """End the processes that draw; no epoch may be asked for after that."""
+        self._ahead = None
+
     def _on_device(self, drawn: HostBatch) -> Batch:
         clean = _planes(self._sent(drawn.clean).float() / 255)
         if drawn.image is None or drawn.label is None:

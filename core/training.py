@@ -5,7 +5,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
 from core import checkpoint
 from core.batches import Batches
-from core.captured import Captured
+from core.captured import Captured, Update
 from core.config import Config, Training, to_dict
 from core.detectors import Batch, Settling
 from core.errors import BadConfig, BadStudy, BadTable, TrainingFailed, nearest
@@ -89,20 +89,21 @@ def train(
     Raises TrainingFailed when the loss is not finite, BadTable when a slice carries a lesion, BadConfig when the U-Net
     is too deep for the slices, BadStudy when a checkpoint belongs to another training.
     """
-    run = _Run(config, table, seed, np.arange(len(table)) if rows is None else rows, choose_device(device))
-    history: list[dict[str, Any]] = []
-    found = checkpoint.newest(checkpoints) if checkpoints else None
-    if found is not None:
-        run.restore(found)
-        history = found.state["history"]
-        yield from (Epoch(**past, detector=run.evaluated, replayed=True) for past in history)
-    for number in range(len(history) + 1, config.training.epochs + 1):
-        past = run.epoch(number)
-        past["metrics"] = evaluate(run.evaluated) if evaluate else {}
-        history.append(past)
-        if checkpoints:
-            checkpoint.save(checkpoints, number, run.snapshot(history))
-        yield Epoch(**past, detector=run.evaluated)
+    rows = np.arange(len(table)) if rows is None else rows
+    with closing(_Run(config, table, seed, rows, choose_device(device))) as run:
+        history: list[dict[str, Any]] = []
+        found = checkpoint.newest(checkpoints) if checkpoints else None
+        if found is not None:
+            run.restore(found)
+            history = found.state["history"]
+            yield from (Epoch(**past, detector=run.evaluated, replayed=True) for past in history)
+        for number in range(len(history) + 1, config.training.epochs + 1):
+            past = run.epoch(number)
+            past["metrics"] = evaluate(run.evaluated) if evaluate else {}
+            history.append(past)
+            if checkpoints:
+                checkpoint.save(checkpoints, number, run.snapshot(history))
+            yield Epoch(**past, detector=run.evaluated)
 
 
 class _Run:
@@ -129,7 +130,9 @@ class _Run:
         self.bf16 = uses_bf16(config.training, device)
         self.optimiser = _adam(self.detector, config, device)
         cuda = device.type == "cuda"
-        self.update = Captured(self._update, device) if cuda and not config.detector.staged else self._update
+        self.update: Update = self._update
+        if cuda and not config.detector.staged:
+            self.update = Captured(self._update, device)
         self.average: AveragedModel | None = None
         if config.training.averaging > 0:
             average = get_ema_multi_avg_fn(config.training.averaging)  # type: ignore[no-untyped-call]
@@ -137,6 +140,11 @@ class _Run:
         # A GPU takes batches faster than one process draws them, even where a trial was given a single core.
         workers = min(max(torch.get_num_threads(), 2), _MOST_WORKERS) if cuda else 0
         self.batches = Batches(config, table, seed, rows, device, workers)
+
+    def close(self) -> None:
+        """End the processes that draw batches; free what was recorded."""
+        self.batches.close()
+        self.update = self._update
 
     @property
     def evaluated(self) -> nn.Module:
@@ -188,6 +196,9 @@ class _Run:
             loss: Tensor = self.detector.training_loss(batch)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        for weight in self.detector.parameters():
+            if weight.grad is not None:
+                weight.grad = _like(weight, weight.grad)
         if self.config.training.clip > 0:
             nn.utils.clip_grad_norm_(self.detector.parameters(), self.config.training.clip)
         self.optimiser.step()
@@ -218,6 +229,8 @@ class _Run:
             index, key = name.split(".", 1)
             optimiser["state"].setdefault(int(index), {})[key] = tensor
         self.optimiser.load_state_dict(optimiser)
+        for weight, state in self.optimiser.state.items():
+            state |= {name: _like(weight, held) for name, held in state.items() if held.shape == weight.shape}
         if self.average is not None:
             self.average.module.load_state_dict(found.model)
             self.average.n_averaged.copy_(found.training["average.n"])
@@ -226,17 +239,20 @@ class _Run:
 
 
 def _adam(detector: nn.Module, config: Config, device: torch.device) -> torch.optim.Adam:
-    """Adam with the state that a captured update needs on a GPU, where all weights are updated by one kernel."""
+    """Adam; on a GPU one kernel updates all weights, and a captured update can hold it."""
     rate, betas = config.training.learning_rate, config.detector.betas
     if device.type != "cuda":
         return torch.optim.Adam(detector.parameters(), rate, betas)
-    for weight in detector.parameters():
-        if weight.dim() == 4:
-            # Where a side is 1, `to` leaves other strides than gradients come with.
-            weight.data = weight.data.clone(memory_format=torch.channels_last)
-    return torch.optim.Adam(
-        detector.parameters(), torch.tensor(rate, device=device), betas, capturable=True, fused=True
-    )
+    rates = torch.tensor(rate, device=device)
+    return torch.optim.Adam(detector.parameters(), rates, betas, capturable=True, fused=True)
+
+
+def _like(weight: Tensor, values: Tensor) -> Tensor:
+    """The values with the weight's strides, without which Adam's one kernel refuses them.
+
+    Files keep no strides, and where a side of a weight is 1, its gradient may come with others that mean the same.
+    """
+    return values if values.stride() == weight.stride() else torch.empty_like(weight).copy_(values)
 
 
 @contextmanager

@@ -109,7 +109,7 @@ def step_row(name: str, size: tuple[int, int, int], device: str, rounds: int) ->
     )
 
 
-def whole_rows(name: str, size: tuple[int, int, int], device: str, count: int) -> list[Row]:
+def whole_rows(name: str, size: tuple[int, int, int], device: str, count: int) -> Iterator[Row]:
     """Seconds of whole trainings of ten epochs: the first of a process, and the best of two that follow.
 
     Of the plain loop one epoch is timed, and counts ten times.
@@ -128,7 +128,6 @@ def whole_rows(name: str, size: tuple[int, int, int], device: str, count: int) -
     with tempfile.TemporaryDirectory() as folder:
         first, *later = (whole(table_of(images, Path(folder) / "t.arrow")) for _ in range(3))
     remark = f"base {base}, {side} x {side}, batch {batch}, {count} slices; the first of its process {first:.3g} s"
-    found = []
     for workers in PLAIN_WORKERS:
         steps = plain_steps(config, images, device, workers)
         next(steps)  # libraries load
@@ -137,17 +136,17 @@ def whole_rows(name: str, size: tuple[int, int, int], device: str, count: int) -
             next(steps)
         plainly = config.training.epochs * (time.perf_counter() - began)
         what = f"a whole training, {name}, against {workers} workers"
-        found.append(Row(what, min(later), plainly, "s", remark))
-    return found
+        yield Row(what, min(later), plainly, "s", remark)
 
 
-def rows(device: str, tiny: bool) -> list[Row]:
+def rows(device: str, tiny: bool) -> Iterator[Row]:
     """A step of the small and of the paper's size; whole trainings on a GPU."""
-    if torch.device(device).type == "cuda":
-        return [row for name, size in SIZES.items() for row in whole_rows(name, size, device, SLICES)]
     if tiny:
-        return [step_row("tiny", (2, 32, 4), device, 2)]
-    return [step_row(name, size, device, 12 if name == "small" else 4) for name, size in SIZES.items()]
+        yield step_row("tiny", (2, 32, 4), device, 2)
+    elif device == "cpu":
+        yield from (step_row(name, size, device, 12 if name == "small" else 4) for name, size in SIZES.items())
+    else:
+        yield from (row for name in ("paper", "small") for row in whole_rows(name, SIZES[name], device, SLICES))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ from core.slices.table import open_table
 from tests.benchmarks.bench_synthesis import slices
 from tests.benchmarks.bench_training import SIZES, our_steps, table_of
 
-WARM = 3
+WARM = 10
+EPOCH = 64  # steps
 PATIENCE = 600  # seconds until a process that never came is an error
 
 
@@ -58,7 +59,7 @@ def measure(size: tuple[int, int, int], device: str, counts: Sequence[int], step
     fresh = multiprocessing.get_context("spawn")
     found: list[Throughput] = []
     with TemporaryDirectory() as folder:
-        path = table_of(slices(4 * batch, side), Path(folder) / "t.arrow").path
+        path = table_of(slices(EPOCH * batch, side), Path(folder) / "t.arrow").path
         for count in counts:
             together = fresh.Barrier(count + 1)
             threads = max(1, usable_cores() // count) if device == "cpu" else 1

@@ -1,6 +1,6 @@
 """Every speed that is compared, in one call: builds, checks, times in turns, prints a table, writes it as markdown.
 
-    python -m tests.benchmarks.speed [--device cpu|cuda] [--tiny] [--out FILE.md]
+    python -m tests.benchmarks.speed [--device cpu|cuda] [--tiny] [--out FILE.md] [MODULE ...]
 
 Needs `core` and what it needs, no Ray. --tiny runs everything at sizes that prove only that it runs.
 """
@@ -23,15 +23,17 @@ from tests.benchmarks.rows import Row
 MODULES = ("bench_metrics", "bench_evaluation", "bench_synthesis", "bench_training", "bench_table")
 
 
-def collect(device: str, tiny: bool) -> tuple[list[Row], list[str]]:
-    """The rows of every module, and the modules that have none here."""
+def collect(device: str, tiny: bool, modules: Sequence[str]) -> tuple[list[Row], list[str]]:
+    """The rows of the modules, told as they come, and the modules that have none here."""
     found: list[Row] = []
     without: list[str] = []
-    for name in MODULES:
+    for name in modules:
         place = f"tests.benchmarks.{name}"
         module = import_module(place) if find_spec(place) else None
         if hasattr(module, "rows"):
-            found += module.rows(device, tiny)
+            for row in module.rows(device, tiny):
+                print(_line(row), flush=True)
+                found.append(row)
         else:
             without.append(name)
     return found, without
@@ -50,12 +52,15 @@ def machine(device: str) -> str:
 def table(rows: Sequence[Row], machine: str, without: Sequence[str]) -> str:
     """Markdown. The ratio says how many times less ours needs."""
     lines = [machine, "", "| what | ours | theirs | ratio | remark |", "|---|---|---|---|---|"]
-    for row in rows:
-        ours, theirs = (f"{value:.3g} {row.unit}" for value in (row.ours, row.theirs))
-        lines.append(f"| {row.what} | {ours} | {theirs} | {row.theirs / row.ours:.2f} | {row.remark} |")
+    lines += map(_line, rows)
     if without:
         lines += ["", f"Not measured here: {', '.join(without)}."]
     return "\n".join(lines) + "\n"
+
+
+def _line(row: Row) -> str:
+    ours, theirs = (f"{value:.3g} {row.unit}" for value in (row.ours, row.theirs))
+    return f"| {row.what} | {ours} | {theirs} | {row.theirs / row.ours:.2f} | {row.remark} |"
 
 
 def _processor() -> str:
@@ -72,12 +77,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--tiny", action="store_true", help="sizes that prove only that it runs")
     parser.add_argument("--out", type=Path, help="write the table there, as markdown")
+    parser.add_argument("modules", nargs="*", default=MODULES, metavar="MODULE", help="by default all")
     chosen = parser.parse_args(arguments)
     if chosen.device == "cuda" and not torch.cuda.is_available():
         parser.error(f"--device cuda: torch {torch.__version__} sees no GPU here")
-    rows, without = collect(chosen.device, chosen.tiny)
+    rows, without = collect(chosen.device, chosen.tiny, chosen.modules)
     text = table(rows, machine(chosen.device), without)
-    print(text)
+    print(f"\n{text}")
     if chosen.out:
         with replacing(chosen.out) as temporary:
             temporary.write_text(text, encoding="utf-8")

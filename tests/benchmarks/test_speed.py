@@ -11,7 +11,7 @@ from tests.benchmarks.rows import Row
 
 @pytest.mark.parametrize("module", [bench_synthesis, bench_table, bench_training])
 def test_rows_hold_both_figures(module: object) -> None:
-    found = module.rows("cpu", tiny=True)  # type: ignore[attr-defined]
+    found = list(module.rows("cpu", tiny=True))  # type: ignore[attr-defined]
     assert found
     for row in found:
         assert row.unit in ("s", "MiB")
