@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from math import ceil
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -117,7 +118,12 @@ class Batches:
 
     def _sent(self, values: Tensor) -> Tensor:
         """On the device; from pinned memory, so that nobody waits for the copy."""
-        return values if self.device.type == "cpu" else values.pin_memory().to(self.device, non_blocking=True)
+        if self.device.type == "cpu":
+            return values
+        pinned = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+        # Torch would copy with all its threads, which wait for each other while other processes draw.
+        np.copyto(pinned.numpy(), values.numpy())
+        return pinned.to(self.device, non_blocking=True)
 
 
 class Order:
@@ -148,12 +154,16 @@ def _ahead(drawing: Drawing, order: Order, workers: int) -> "DataLoader[HostBatc
         num_workers=workers,
         persistent_workers=True,
         multiprocessing_context=server,
-        worker_init_fn=_end_with_parent,
+        worker_init_fn=_begin,
     )
 
 
-def _end_with_parent(_worker: int) -> None:
-    """Torch's own watch looks at the server that made the process, which outlives a parent that was killed."""
+def _begin(_worker: int) -> None:
+    """In a process that draws: one thread, as others draw beside it, and an end when the training is killed.
+
+    Torch's own watch looks at the server that made the process, which outlives a parent that was killed.
+    """
+    cv2.setNumThreads(1)
     parent = multiprocessing.parent_process()
 
     def watch() -> None:
