@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from core.config import Config
 from core.detectors import Batch
+from core.errors import HelperDied
 from core.slices.table import SliceTable
 from core.synthesis import Donors, Drawn, PseudoOutlier
 
@@ -98,10 +99,14 @@ class Batches:
         self._ahead = _ahead(self.drawing, self.order, workers) if workers else None
 
     def epoch(self, number: int) -> Iterator[tuple[Batch, HostBatch]]:
-        """Every slice once, in an order of this epoch's own; batches differ by one slice at most."""
+        """Every slice once, in an order of this epoch's own; batches differ by one slice at most.
+
+        Raises HelperDied when a process that draws was killed.
+        """
         self.order.epoch = number
-        for drawn in map(self.drawing.__getitem__, self.order) if self._ahead is None else self._ahead:
-            yield self._on_device(drawn), drawn
+        drawn = map(self.drawing.__getitem__, self.order) if self._ahead is None else _received(self._ahead)
+        for batch in drawn:
+            yield self._on_device(batch), batch
 
     def close(self) -> None:
         """End the processes that draw; no epoch may be asked for after that."""
@@ -156,6 +161,20 @@ def _ahead(drawing: Drawing, order: Order, workers: int) -> "DataLoader[HostBatc
         multiprocessing_context=server,
         worker_init_fn=_begin,
     )
+
+
+def _received(loader: "DataLoader[HostBatch]") -> Iterator[HostBatch]:
+    try:
+        yield from loader
+    except (RuntimeError, OSError, EOFError) as error:
+        # Torch says "Caught ..." of an error in a process that lives. Data may die on its way, as an error of sockets.
+        lives = str(error).startswith("Caught ")
+        if lives or (isinstance(error, RuntimeError) and "DataLoader worker (pid" not in str(error)):
+            raise
+        raise HelperDied(
+            "a process that draws pseudo-outliers was killed, most likely for memory; the same command goes on from "
+            "the last epoch"
+        ) from None
 
 
 def _begin(_worker: int) -> None:

@@ -7,7 +7,8 @@
     ├── BadConfig           a value of a configuration or a search space, named by its dotted path
     ├── BadStudy            a study folder that belongs to other data, another space, or is incomplete
     ├── BadStorage          a place that cannot be written to: full, read-only, or gone
-    └── TrainingFailed      a run that cannot go on, such as a loss that is not finite
+    ├── TrainingFailed      a run that cannot go on, such as a loss that is not finite
+    └── HelperDied          a process that works for a training was killed; nothing is wrong with the training
 
 The message names the file, the field, the value, and what was expected. Programs print it without a traceback.
 """
@@ -56,6 +57,10 @@ class BadStorage(StudyError):
 
 class TrainingFailed(StudyError):
     """Training cannot go on, for example because the loss is not finite."""
+
+
+class HelperDied(StudyError):
+    """A process that works for a training was killed, most likely for memory. The training can go on where it was."""
 
 
 def nearest(given: str, known: Iterable[str]) -> str:

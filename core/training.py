@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
 from core import checkpoint
+from core.adam import adam, align_gradients, align_state, set_rate
 from core.batches import Batches
 from core.captured import Captured, Update
 from core.config import Config, Training, to_dict
@@ -85,9 +86,10 @@ def train(
     rows: those to train on, by default all. A slice's random draws follow from its row in the table, so they do not
         depend on which others are trained on.
     checkpoints: folder to write to and resume from. A resumed training yields the epochs of its history first, then
-        goes on; on a CPU the weights equal those of an uninterrupted one bit for bit.
+        goes on; the weights equal those of an uninterrupted one on the same kind of device bit for bit.
     Raises TrainingFailed when the loss is not finite, BadTable when a slice carries a lesion, BadConfig when the U-Net
-    is too deep for the slices, BadStudy when a checkpoint belongs to another training.
+    is too deep for the slices, BadStudy when a checkpoint belongs to another training, HelperDied when a process that
+    draws for a GPU was killed.
     """
     rows = np.arange(len(table)) if rows is None else rows
     with closing(_Run(config, table, seed, rows, choose_device(device))) as run:
@@ -128,7 +130,7 @@ class _Run:
             detector = config.detector.build(config.loss)
         self.detector = detector.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.bf16 = uses_bf16(config.training, device)
-        self.optimiser = _adam(self.detector, config, device)
+        self.optimiser = adam(self.detector.parameters(), config.training.learning_rate, config.detector.betas, device)
         cuda = device.type == "cuda"
         self.update: Update = self._update
         if cuda and not config.detector.staged:
@@ -177,28 +179,18 @@ class _Run:
     def step(self, batch: Batch) -> Tensor:
         training = self.config.training
         if training.schedule == "cosine":
-            rate = training.learning_rate * (1 + math.cos(math.pi * batch.progress)) / 2
-            self._set_rate(rate)
+            set_rate(self.optimiser, training.learning_rate * (1 + math.cos(math.pi * batch.progress)) / 2)
         loss = self.update(batch)
         if self.average is not None:
             self.average.update_parameters(self.detector)
         return loss
-
-    def _set_rate(self, rate: float) -> None:
-        held = self.optimiser.param_groups[0]
-        if isinstance(held["lr"], Tensor):
-            held["lr"].fill_(rate)  # a captured update reads it from where it lies
-        else:
-            held["lr"] = rate
 
     def _update(self, batch: Batch) -> Tensor:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             loss: Tensor = self.detector.training_loss(batch)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        for weight in self.detector.parameters():
-            if weight.grad is not None:
-                weight.grad = _like(weight, weight.grad)
+        align_gradients(self.detector.parameters())
         if self.config.training.clip > 0:
             nn.utils.clip_grad_norm_(self.detector.parameters(), self.config.training.clip)
         self.optimiser.step()
@@ -229,30 +221,12 @@ class _Run:
             index, key = name.split(".", 1)
             optimiser["state"].setdefault(int(index), {})[key] = tensor
         self.optimiser.load_state_dict(optimiser)
-        for weight, state in self.optimiser.state.items():
-            state |= {name: _like(weight, held) for name, held in state.items() if held.shape == weight.shape}
+        align_state(self.optimiser)
         if self.average is not None:
             self.average.module.load_state_dict(found.model)
             self.average.n_averaged.copy_(found.training["average.n"])
             self.average.module.eval()
         self.detector.eval()
-
-
-def _adam(detector: nn.Module, config: Config, device: torch.device) -> torch.optim.Adam:
-    """Adam; on a GPU one kernel updates all weights, and a captured update can hold it."""
-    rate, betas = config.training.learning_rate, config.detector.betas
-    if device.type != "cuda":
-        return torch.optim.Adam(detector.parameters(), rate, betas)
-    rates = torch.tensor(rate, device=device)
-    return torch.optim.Adam(detector.parameters(), rates, betas, capturable=True, fused=True)
-
-
-def _like(weight: Tensor, values: Tensor) -> Tensor:
-    """The values with the weight's strides, without which Adam's one kernel refuses them.
-
-    Files keep no strides, and where a side of a weight is 1, its gradient may come with others that mean the same.
-    """
-    return values if values.stride() == weight.stride() else torch.empty_like(weight).copy_(values)
 
 
 @contextmanager

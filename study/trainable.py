@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import time
 import traceback
 from functools import cache
@@ -12,7 +13,7 @@ import torch
 from ray import tune
 
 from core.config import from_dict
-from core.errors import BadStorage, StudyError
+from core.errors import BadStorage, HelperDied, StudyError
 from core.evaluation import evaluate, objective, scorer_of
 from core.mirror import place
 from core.sample_maps import FILE as SAMPLE_MAPS
@@ -38,6 +39,8 @@ def run_trial(task: dict[str, Any]) -> None:
     try:
         for result in epochs(task):
             tune.report(result)
+    except HelperDied:
+        os.kill(os.getpid(), signal.SIGKILL)  # no more this configuration's fault than the death of this process is
     except Exception as error:  # noqa: BLE001  whatever it is, it is this configuration's and must not stop the study
         tune.report(_end(error))
 

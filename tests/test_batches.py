@@ -14,6 +14,7 @@ import torch
 
 from core.batches import Batches
 from core.config import Config, override
+from core.errors import HelperDied
 from core.presets import PRESETS
 from core.slices.table import SliceTable
 
@@ -43,6 +44,16 @@ def test_processes_end_with_a_training_that_is_given_up(healthy: SliceTable) -> 
     assert len(set(multiprocessing.active_children()) - before) == 2
     del batches, epoch
     assert set(multiprocessing.active_children()) == before
+
+
+def test_a_process_that_is_killed_is_told_as_such(healthy: SliceTable) -> None:
+    before = set(multiprocessing.active_children())
+    batches = Batches(FPI, healthy, 3, np.arange(len(healthy)), torch.device("cpu"), 2)
+    next(batches.epoch(1))
+    for child in set(multiprocessing.active_children()) - before:
+        child.kill()
+    with pytest.raises(HelperDied, match="draws pseudo-outliers was killed"):
+        list(batches.epoch(2))
 
 
 PROGRAM = """

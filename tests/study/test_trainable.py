@@ -1,7 +1,9 @@
 """How a trial ends on its worker: what is its configuration's fault, what is not, and that both are told once."""
 
 import errno
+import os
 import resource
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +15,7 @@ import torch
 from ray import tune
 
 from core.config import Config, override, to_dict
-from core.errors import BadStorage, TrainingFailed
+from core.errors import BadStorage, HelperDied, TrainingFailed
 from core.probes import build_probe
 from core.sample_maps import FILE, read_sample_maps, rows_to_sample
 from core.slices.table import SliceTable, open_table
@@ -43,6 +45,19 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     monkeypatch.setattr(tune, "report", found.append)
     return found
+
+
+def test_the_death_of_a_helper_is_that_of_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_task: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        yield {"epoch": 1, VALUE: 0.5}
+        raise HelperDied("a process was killed")
+
+    ended: list[tuple[int, int]] = []
+    monkeypatch.setattr(tune, "report", lambda _: None)
+    monkeypatch.setattr(trainable, "epochs", broken)
+    monkeypatch.setattr(os, "kill", lambda *what: ended.append(what))
+    run_trial({})
+    assert ended == [(os.getpid(), signal.SIGKILL)]
 
 
 @pytest.mark.parametrize(("error", "kind", "words"), ENDS, ids=[f"{kind}-{words[:20]}" for _, kind, words in ENDS])
