@@ -7,8 +7,10 @@ accelerator, processes of their own draw the next ones while it works on this on
 
 import multiprocessing
 import os
+import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from math import ceil
 from typing import NamedTuple
 
@@ -165,7 +167,9 @@ def _ahead(drawing: Drawing, order: Order, workers: int) -> "DataLoader[HostBatc
 
 def _received(loader: "DataLoader[HostBatch]") -> Iterator[HostBatch]:
     try:
-        yield from loader
+        with _main_unseen():
+            batches = iter(loader)
+        yield from batches
     except (RuntimeError, OSError, EOFError) as error:
         # Torch says "Caught ..." of an error in a process that lives. Data may die on its way, as an error of sockets.
         lives = str(error).startswith("Caught ")
@@ -175,6 +179,21 @@ def _received(loader: "DataLoader[HostBatch]") -> Iterator[HostBatch]:
             "a process that draws pseudo-outliers was killed, most likely for memory; the same command goes on from "
             "the last epoch"
         ) from None
+
+
+@contextmanager
+def _main_unseen() -> Iterator[None]:
+    """Keeps processes that begin meanwhile from running the program's main module again, to find what lives there.
+
+    Nothing that draws does, Ray's takes seconds, and a user's own may have no guard.
+    """
+    main = sys.modules["__main__"].__dict__
+    kept = {name: main.get(name) for name in ("__file__", "__spec__")}
+    main.update(dict.fromkeys(kept))
+    try:
+        yield
+    finally:
+        main.update(kept)
 
 
 def _begin(_worker: int) -> None:

@@ -63,13 +63,12 @@ from core.batches import Batches
 from core.config import Config
 from core.slices import open_table
 
-if __name__ == "__main__":
-    table = open_table(sys.argv[1])
-    batches = Batches(Config(), table, 0, numpy.arange(len(table)), torch.device("cpu"), 2)
-    print("begun", flush=True)
-    while True:
-        for _ in batches.epoch(1):
-            print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+table = open_table(sys.argv[1])
+batches = Batches(Config(), table, 0, numpy.arange(len(table)), torch.device("cpu"), 2)
+print("begun", flush=True)
+while True:
+    for _ in batches.epoch(1):
+        print(*(child.pid for child in multiprocessing.active_children()), flush=True)
 """
 
 
