@@ -183,7 +183,7 @@ def test_the_entry_is_the_winners_own_maps_post_processed(
     healthy: SliceTable, lesioned: SliceTable, tmp_path: Path
 ) -> None:
     probe = build_probe(healthy, tmp_path / "probe.arrow", held_out=2, per_family=3, clean=4)
-    training = Training(epochs=3, batch=8, learning_rate=0.02)
+    training = Training(epochs=3, batch=8, learning_rate=0.02, precision="fp32")
     config = Config(PRESETS["dae"].synthesis, Denoiser(base=4, depth=1), training=training)
     tables = {"train": healthy, "probe": probe, "test": lesioned}
     data = {

@@ -10,7 +10,7 @@ import torch
 from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, ornt_transform
 
 from core.checkpoint import save_detector
-from core.config import Config
+from core.config import Config, Training
 from core.detectors import Segmenter
 from core.prediction import Calibration, Inference, Predictor, save_inference
 from core.slices.preprocess import Preprocessing
@@ -18,7 +18,7 @@ from core.slices.preprocess import Preprocessing
 SHAPE = (40, 48, 36)
 BRIGHT = (slice(14, 20), slice(28, 35), slice(15, 22))
 SCALE = Calibration((-4.0, 0.0, 3.0), (0.05, 0.3, 0.9))
-SMALL = Config(detector=Segmenter(base=2, depth=2))
+SMALL = Config(detector=Segmenter(base=2, depth=2), training=Training(precision="fp32"))
 Store = Callable[..., Path]
 
 
