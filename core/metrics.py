@@ -80,11 +80,13 @@ class ScoreHistogram:
         return {"scores": self.scores, "negatives": self.counts[:, 0], "positives": self.counts[:, 1]}
 
     @staticmethod
-    def of_keys(keys: NDArray[np.uint32], counts: NDArray[np.int64]) -> "ScoreHistogram":
-        """Of counts (n, 2) of keys (n,) that are ascending, each there once; those of nothing are left out."""
+    def of_keys(
+        keys: NDArray[np.uint32], negatives: NDArray[np.int64], positives: NDArray[np.int64]
+    ) -> "ScoreHistogram":
+        """Of counts (n,) of keys (n,) that are ascending, each there once; those of nothing are left out."""
         found = ScoreHistogram()
-        held = np.flatnonzero(counts[:, 0] | counts[:, 1])
-        found.keys, found.counts = keys[held], counts.take(held, axis=0)
+        held = np.flatnonzero((negatives | positives) != 0)  # of booleans: several times faster
+        found.keys, found.counts = keys[held], np.stack([negatives[held], positives[held]], 1)
         return found
 
     @staticmethod
@@ -180,8 +182,10 @@ def within(scores: ArrayLike, positive: ArrayLike, inside: ArrayLike) -> tuple[S
 
 def by_region(keys: NDArray[np.uint32], counts: NDArray[np.int64]) -> tuple[ScoreHistogram, ScoreHistogram]:
     """Of all scores, and of those inside, from counts (n, 4) of keys: negatives and positives outside, then inside."""
-    every = ScoreHistogram.of_keys(keys, counts[:, :2] + counts[:, 2:])
-    return every, ScoreHistogram.of_keys(keys, counts[:, 2:])
+    # Column by column: rows of two are added ten times slower.
+    negatives, positives, negatives_inside, positives_inside = counts.T
+    every = ScoreHistogram.of_keys(keys, negatives + negatives_inside, positives + positives_inside)
+    return every, ScoreHistogram.of_keys(keys, negatives_inside, positives_inside)
 
 
 def rank(scores: ArrayLike, positive: ArrayLike) -> Ranking:

@@ -4,7 +4,9 @@ from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
-from study.figures.style import ACCENT, GREY, Look, figure, look_of, number, plain, reach
+from study.figures.style import ACCENT, GREY, SERIES, SHAPES, Look, figure, number, plain, reach
+
+_NO_SHAPE = Look(SERIES[0], "circle")  # the rows name the arms: colours of their own would say nothing
 
 
 class ArmShown(NamedTuple):
@@ -48,7 +50,7 @@ def arms_info(ablation: dict[str, Any]) -> ArmsInfo:
 
 def draw_arms(info: ArmsInfo, objective: str, floor: tuple[str, float] | None = None) -> go.Figure:
     """Hollow symbols are seeds, bars are means with 95 % intervals. floor: a score without training, and its value."""
-    rows = [(arm.name, arm.values, arm.mean, look_of(arm.name)) for arm in reversed(info.arms)]
+    rows = [(arm.name, arm.values, arm.mean, SHAPES.get(arm.name, _NO_SHAPE)) for arm in reversed(info.arms)]
     drawn = _rows(rows, info.seeds, objective)
     if floor:
         line = {"color": GREY, "width": 1.5, "dash": "dash"}
