@@ -43,7 +43,8 @@ class _Downloaded(JournalFileBackend):
 
 
 class Journal(JournalFileBackend):
-    """One line of JSON per event, for the one process that writes. Readers use Optuna's own backend.
+    """One line of JSON per event, for the one process that writes, which `StudyLock` is for. Readers use Optuna's own
+    backend.
 
     Of a study on object storage, the truth is there: the file is made anew from it, and an event counts when it has
     been uploaded. Raises BadStudy when the file is no journal, BadStorage when object storage does not answer.
@@ -54,8 +55,11 @@ class Journal(JournalFileBackend):
         self._segments = Segments(path) if is_remote(path) else None
         if self._segments:
             self._segments.read(path)
-        super().__init__(str(path))
         self.path = path
+        # A writer that was killed in the middle may have left its lock, and no other process writes now. Optuna would
+        # wait for it: half a minute, or for ever where the path is relative, as its lock links to it from beside it.
+        path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
+        super().__init__(str(path.absolute()))
         self._cut()
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from optuna.storages.journal import JournalFileSymlinkLock
 
 from core import checkpoint
 from core.errors import BadStorage, BadStudy
@@ -109,6 +110,20 @@ def test_a_torn_line_is_cut_off(torn: str, tmp_path: Path, capsys: pytest.Captur
     assert f"{len(torn)} bytes of a torn line cut off" in capsys.readouterr().out
     again.tell(again.ask(), 0.7)
     assert [trial.value for trial in open_study(path, "search").trials] == [0.5, 0.7]
+
+
+@pytest.mark.timeout(60)
+def test_the_lock_of_a_writer_that_was_killed_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a relative path, as studies have: Optuna never finds such a lock too old."""
+    monkeypatch.chdir(tmp_path)
+    path = Path("runs") / "journal.log"
+    journal = Journal(path)
+    journal.append_logs([{"a": 1}])
+    for left in (str(path), str(path.absolute())):
+        JournalFileSymlinkLock(left).acquire()
+        journal = Journal(path)
+        journal.append_logs([{"b": 2}])
+    assert list(journal.read_logs(0)) == [{"a": 1}, {"b": 2}, {"b": 2}]
 
 
 def test_a_file_that_is_no_journal_is_left_alone(tmp_path: Path) -> None:
