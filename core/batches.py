@@ -111,7 +111,7 @@ class Batches:
             yield self._on_device(batch), batch
 
     def close(self) -> None:
-        """End the processes that draw; no epoch may be asked for after that."""
+        """End the processes that draw; what is asked for after that is drawn here."""
         self._ahead = None
 
     def _on_device(self, drawn: HostBatch) -> Batch:

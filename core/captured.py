@@ -67,7 +67,7 @@ class Captured:
         kept = Batch(image, mask, clean, batch.progress, generator)
         # Graphs run one after another, so their temporaries may lie in the same memory.
         pool = next((one.graph.pool() for one in self._recorded.values()), None)
-        # Other threads may copy batches to the GPU meanwhile.
+        # What other threads of the program do on the GPU meanwhile has no part in it.
         with torch.cuda.graph(graph, pool=pool, stream=self._aside, capture_error_mode="thread_local"):
             loss = self._update(kept)
         return _Recorded(graph, kept, loss)
