@@ -11,7 +11,7 @@ from mlflow.entities import Metric
 from ray.air.integrations.mlflow import MLflowLoggerCallback
 
 from core.config import Config
-from study.tracking import Seen, Told
+from study.told import Seen, Told
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells of every table that it makes
 logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -5,7 +5,7 @@ from pathlib import Path
 from ray.tune.logger import TBXLoggerCallback
 
 from core.config import Config
-from study.tracking import Told
+from study.told import Told
 
 
 class TensorBoard(Told, TBXLoggerCallback):

@@ -3,23 +3,16 @@
 They are for looking; a study never reads them. Nothing leaves the machine unless MLFLOW_TRACKING_URI names a server.
 """
 
-import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from importlib.util import find_spec
-from pathlib import Path
-from typing import Any
 
-from ray.air.constants import TRAINING_ITERATION
 from ray.tune import Callback
 
-from core.config import Config, differences, from_dict
+from core.config import Config
 from core.errors import BadConfig
-from core.mirror import publish
-from study.folder import StudyFolder, training_name
-from study.trainable import FAILED, VALUE
+from study.folder import StudyFolder
 
 _NEEDED = {"tensorboard": "tensorboardX", "mlflow": "mlflow"}
 
@@ -48,75 +41,3 @@ def loggers(tools: Sequence[str], folder: StudyFolder, phase: str, base: Config)
 
             made.append(MLflow(folder.root / "mlflow.db", f"{folder.name}/{phase}", base))
     return made
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A training as the tools see it, in place of Tune's trial. settings: what it changes, by dotted path."""
-
-    number: int
-    local_path: str = field(compare=False)
-    settings: dict[str, Any] = field(compare=False)
-
-    @classmethod
-    def of(cls, trial: Any, folder: Path, base: Config) -> "Seen":
-        """The training of a Tune trial; its files lie in a subfolder of `folder` named by its number."""
-        number = trial.config["number"]
-        return cls(number, str(folder / training_name(number)), differences(from_dict(trial.config["config"]), base))
-
-    def __str__(self) -> str:
-        return training_name(self.number)
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """Where MLflow's callback looks for settings."""
-        return self.settings
-
-    @property
-    def evaluated_params(self) -> dict[str, Any]:
-        """Where TensorBoard's callback looks for settings."""
-        return self.settings
-
-    def init_local_path(self) -> None:
-        """Make the folder."""
-        Path(self.local_path).mkdir(parents=True, exist_ok=True)
-
-
-class Told:
-    """Goes before one of Ray's logger callbacks: hands it trainings as Seen, and each epoch's figures by name."""
-
-    target: Path
-    folder: Path
-    base: Config
-    failed: set[int]
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {}  # Tune saves its callbacks for restores of its own, which a study never does
-
-    def log_trial_start(self, trial: Any) -> None:
-        """A training was handed to a worker, or goes on."""
-        super().log_trial_start(Seen.of(trial, self.folder, self.base))  # type: ignore[misc]
-
-    def log_trial_result(self, iteration: int, trial: Any, result: dict[str, Any]) -> None:
-        """An epoch was scored, or the training failed."""
-        seen = Seen.of(trial, self.folder, self.base)
-        figures = self.figures(seen, result)
-        if figures:
-            epoch = result["epoch"]
-            super().log_trial_result(epoch, seen, figures | {TRAINING_ITERATION: epoch})  # type: ignore[misc]
-
-    def figures(self, seen: Seen, result: dict[str, Any]) -> dict[str, float]:
-        """The figures of an epoch by name; none in a result that tells of a failure, which is noted."""
-        if FAILED in result:
-            self.failed.add(seen.number)
-        return {VALUE: result[VALUE], **json.loads(result["figures"])} if VALUE in result else {}
-
-    def log_trial_end(self, trial: Any, failed: bool = False) -> None:
-        """The training ended."""
-        seen = Seen.of(trial, self.folder, self.base)
-        super().log_trial_end(seen, failed or seen.number in self.failed)  # type: ignore[misc]
-
-    def on_experiment_end(self, trials: list[Any], **_info: Any) -> None:
-        """Upload what was written, where the study lies on object storage."""
-        if self.target.exists():
-            publish(self.target)

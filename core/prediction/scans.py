@@ -5,8 +5,8 @@ from pathlib import Path
 
 from core.errors import BadInput, BadVolume
 from core.prediction.volume import Prediction, Predictor, predict_volume
+from core.slices.files import NIFTI_SUFFIXES, nifti_files, stem
 from core.slices.ingesting import Told
-from core.slices.source import NIFTI_SUFFIXES, nifti_files, stem
 
 SOME_SKIPPED = 3
 """A program's exit code when some scans could be used and others not."""

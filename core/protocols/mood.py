@@ -21,7 +21,7 @@ from core.intervals import Interval
 from core.metrics import Ranking, ScoreHistogram, pooled, rank
 from core.protocols.mood_cases import read_pair, read_sample
 from core.results import QUANTITIES
-from core.slices.source import NIFTI_SUFFIXES
+from core.slices.files import NIFTI_SUFFIXES
 
 Level = Literal["pixel", "sample"]
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from core.errors import BadInput
 from core.slices.choosing import Group
+from core.slices.files import VolumeFile, nifti_by_name, require_folder, stem, subfolders
 from core.slices.preprocess import Preprocessing
 from core.slices.rows import read_rows
-from core.slices.source import VolumeFile, nifti_by_name, require_folder, stem, subfolders
 
 _ABOUT_MASKS = {"space", "res", "den", "label", "desc", "hemi"}  # entities that say nothing of which scan it was
 

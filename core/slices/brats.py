@@ -18,8 +18,8 @@ from typing import Any
 
 from core.errors import BadInput
 from core.slices.choosing import choose
+from core.slices.files import VolumeFile, find_nifti, folders_below, nifti_files, require_folder, stem
 from core.slices.preprocess import Preprocessing
-from core.slices.source import VolumeFile, find_nifti, folders_below, nifti_files, require_folder, stem
 
 WHOLE_TUMOUR = (1, 2, 3, 4)
 NEWER_NAMES = {"t1": "t1n", "t1ce": "t1c", "t2": "t2w", "flair": "t2f"}

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import BadInput
+from core.slices.files import VolumeFile, nifti_by_name, require_folder
 from core.slices.preprocess import Preprocessing
 from core.slices.rows import read_rows
-from core.slices.source import VolumeFile, nifti_by_name, require_folder
 
 COLUMNS = ("volume", "subject", "family")
 

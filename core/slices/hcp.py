@@ -14,8 +14,8 @@ from typing import Any, Literal, get_args
 
 from core.errors import BadInput
 from core.slices.choosing import choose
+from core.slices.files import VolumeFile, find_nifti, nifti_files, require_folder, stem, subfolders
 from core.slices.preprocess import Preprocessing
-from core.slices.source import VolumeFile, find_nifti, nifti_files, require_folder, stem, subfolders
 
 Image = Literal["restore_brain", "restore", "unprocessed"]
 _NAMES = {"restore_brain": "T2w_acpc_dc_restore_brain", "restore": "T2w_acpc_dc_restore"}

@@ -12,11 +12,12 @@ from threading import Condition
 from core.cores import usable_cores
 from core.errors import BadInput, BadVolume
 from core.mirror import place
+from core.slices.files import VolumeFile
 from core.slices.layout import TableMetadata
 from core.slices.nifti import claimed_size, read_mask, read_volume
 from core.slices.preprocess import Preprocessing, preprocess
 from core.slices.shards import write_batches
-from core.slices.source import Source, VolumeFile
+from core.slices.source import Source
 from core.slices.staging import Files, Stage, piece_key
 from core.slices.table import SliceTable, open_table
 

@@ -16,9 +16,9 @@ from typing import Any
 
 from core.errors import BadInput
 from core.slices.choosing import Group
+from core.slices.files import NIFTI_SUFFIXES, VolumeFile, stem
 from core.slices.preprocess import Preprocessing
 from core.slices.rows import Rows, read_rows
-from core.slices.source import NIFTI_SUFFIXES, VolumeFile, stem
 
 NEEDED = ("image", "subject")
 OPTIONAL = ("mask", "volume", "dataset", "family")

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import BadInput
+from core.slices.files import VolumeFile, nifti_by_name, nifti_files, require_folder
 from core.slices.preprocess import Preprocessing
-from core.slices.source import VolumeFile, nifti_by_name, nifti_files, require_folder
 
 SLICES = {"brain": 128, "abdominal": 256}
 

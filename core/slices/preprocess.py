@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from core.errors import BadConfig, BadVolume
+from core.slices.files import VolumeFile
 from core.slices.geometry import ORDER, Frame, Plane, resized, turned, upright
 from core.slices.layout import VolumeSlices
 from core.slices.nifti import Volume
-from core.slices.source import VolumeFile
 
 _BINS = 4096  # near exact ranks: 256 bins would leave few levels where most of the tissue is
 _PART = 1 << 22

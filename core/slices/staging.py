@@ -25,9 +25,9 @@ import scipy
 
 from core.durable import replacing
 from core.errors import BadInput
+from core.slices.files import VolumeFile
 from core.slices.layout import BATCH_DIGEST_KEY, VolumeSlices, batch_digest, schema, to_batch
 from core.slices.preprocess import Preprocessing
-from core.slices.source import VolumeFile
 
 Files = tuple[tuple[str, int, str], ...]
 """Of the files that a volume was made from: name, bytes, SHA-256."""

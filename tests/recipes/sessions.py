@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import BadInput
+from core.slices.files import VolumeFile, nifti_by_name, require_folder
 from core.slices.preprocess import Preprocessing
-from core.slices.source import VolumeFile, nifti_by_name, require_folder
 
 
 class SessionsSource:

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import BadConfig
+from core.slices.files import VolumeFile
 from core.slices.geometry import ORDER, Frame, Plane, resized, turned, upright
 from core.slices.nifti import Volume
 from core.slices.preprocess import Preprocessing, every_slice, preprocess
-from core.slices.source import VolumeFile
 
 SHAPES = st.tuples(*[st.integers(9, 60)] * 3)
 SPACINGS = st.tuples(*[st.floats(0.4, 5.0)] * 3)

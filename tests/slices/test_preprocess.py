@@ -10,9 +10,9 @@ import pytest
 from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, ornt_transform
 
 from core.errors import BadConfig, BadVolume
+from core.slices.files import VolumeFile
 from core.slices.nifti import Volume, read_mask, read_volume
 from core.slices.preprocess import Preprocessing, preprocess
-from core.slices.source import VolumeFile
 
 FILE = VolumeFile("d", "s", "v", Path("v.nii.gz"), family="rim")
 CODES = ["".join(c) for p in permutations(["RL", "AP", "SI"]) for c in product(*p)]

@@ -12,7 +12,8 @@ from core.errors import BadConfig
 from study import tracking
 from study.options import Tool
 from study.tensorboard_logger import TensorBoard
-from study.tracking import Seen, require_packages
+from study.told import Seen
+from study.tracking import require_packages
 
 BASE = Config()
 
