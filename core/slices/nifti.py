@@ -53,9 +53,9 @@ class Volume:
 def read_volume(path: Path) -> Volume:
     """Read one image. Raises BadVolume naming the file, what is wrong and what was expected."""
     volume = _read(path)
-    low, high = volume.voxels.min(), volume.voxels.max()
-    if low == high:
-        raise BadVolume(f"{path}: every voxel is {low:g}, expected an image")
+    first = volume.voxels[0, 0, 0]
+    if not any((plane != first).any() for plane in volume.voxels.T):
+        raise BadVolume(f"{path}: every voxel is {first:g}, expected an image")
     return volume
 
 
@@ -78,12 +78,14 @@ def read_mask(
             f"{path}: lies up to {away:.1f} mm away from {image.path.name}, expected at most {voxel:.1f} mm"
         )
     if labels:
+        holds: NDArray[np.bool_] = mask.voxels != 0
         # Sorting millions of zeros would take longer than reading the file.
-        found = np.unique(mask.voxels.T[mask.voxels.T != 0])
+        found = np.unique(mask.voxels.T[holds.T])
         if other := [f"{value:g}" for value in found if value not in labels]:
             told = ", ".join(other[:5]) + (" ..." if len(other) > 5 else "")
             raise BadVolume(f"{path}: holds the label {told}, expected 0, {', '.join(map(str, labels))}")
-    elif mask.voxels.min() < 0:
+        return holds, mask.digest
+    if mask.voxels.min() < 0:
         raise BadVolume(f"{path}: holds the value {mask.voxels.min():g}, expected no negative value in a mask")
     return mask.voxels >= 0.5, mask.digest
 
@@ -151,14 +153,14 @@ def _voxels(
         slope, inter = np.float32(scaling[0]), np.float32(scaling[1])
     scaled = scaling != (1.0, 0.0)
     wrong, step = 0, CHUNK // dtype.itemsize
+    raw = np.empty(min(count, step), dtype)
     for at in range(0, count, step):
-        part = voxels[at : at + step]
-        raw = content.read(part.size * dtype.itemsize)
-        if len(raw) < part.size * dtype.itemsize:
+        part, stored = voxels[at : at + step], raw[: count - at]
+        if content.fill(stored.view(np.uint8).data) < stored.nbytes:
             some = f"with {content.unpacked} bytes of the {content.wanted} that its header tells of"
             raise BadVolume(f"{path}: is cut short, {some}")
         with np.errstate(over="ignore", invalid="ignore"):
-            part[:] = np.frombuffer(raw, dtype)
+            part[:] = stored
             if scaled:
                 part *= slope
                 part += inter

@@ -137,8 +137,8 @@ def _images(
 ) -> NDArray[np.uint8]:
     """The square slices, (n,side,side); foreground is turned, and so are indices meant."""
     voxels, side = turned(image.voxels, settings.plane), settings.side
-    tissue = voxels.T[foreground.T]  # for axial slices in the order of the memory
-    low, high = np.percentile(tissue, (settings.low_percentile, settings.high_percentile))
+    tissue = np.sort(voxels.T[foreground.T])  # for axial slices in the order of the memory
+    low, high = percentile(tissue, settings.low_percentile), percentile(tissue, settings.high_percentile)
     if not high > low:
         raise BadVolume(f"{image.path}: nearly all of its foreground has the value {low:g}, expected an image")
     levels = _curve(_bins(tissue, low, high)) if settings.equalise == "volume" else _curve(None)
@@ -149,9 +149,18 @@ def _images(
         inside, bins = foreground[:, :, k], _bins(voxels[:, :, k], low, high)
         if settings.equalise == "slice":
             levels = _curve(bins[inside])
-        grey = upright(np.where(inside, levels[bins], np.float32(0)))
+        grey = upright(np.where(inside, np.take(levels, bins, mode="clip"), np.float32(0)))
         images[n] = np.rint(resized(frame.pad(grey), side, side))
     return images
+
+
+def percentile(ordered: NDArray[np.float32], percent: float) -> float:
+    """np.percentile of ascending values, bit by bit: sorting all takes half as long as its selection of a few."""
+    place = (len(ordered) - 1) * (percent / 100)
+    below, share = int(place), place % 1
+    low, high = ordered[below], ordered[min(below + 1, len(ordered) - 1)]
+    rise = float(high - low)
+    return float(low) + rise * share if share < 0.5 else float(high) - rise * (1 - share)
 
 
 def _bins(values: NDArray[np.float32], low: float, high: float) -> NDArray[np.uint16]:

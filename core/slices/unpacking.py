@@ -33,25 +33,26 @@ class Content:
         self._file = file
         self._digest = sha256()
         self._chunks = self._inflated(inflater) if inflater else self._stored()
-        self._ahead = b""
+        self._ahead = memoryview(b"")
 
     def peek(self, size: int) -> bytes:
-        """The next bytes, fewer than `size` only at the end; the next `read` begins with them again."""
-        while len(self._ahead) < size and (chunk := next(self._chunks, b"")):
-            self._ahead += chunk
-            self.unpacked += len(chunk)
-        return self._ahead[:size]
+        """The next bytes, fewer than `size` only at the end; they are still there to be read."""
+        while len(self._ahead) < size and (chunk := self._next()):
+            self._ahead = memoryview(bytes(self._ahead) + chunk)
+        return bytes(self._ahead[:size])
 
-    def read(self, size: int) -> bytes:
-        """The next bytes, fewer than `size` only at the end."""
-        found = self.peek(size)
-        self._ahead = self._ahead[len(found) :]
-        return found
+    def fill(self, buffer: memoryview) -> int:
+        """Fill a buffer of bytes with the next ones; how many there were, fewer than fit only at the end."""
+        filled = 0
+        while filled < len(buffer) and (part := self._some(len(buffer) - filled)):
+            buffer[filled : filled + len(part)] = part
+            filled += len(part)
+        return filled
 
     def skip(self, size: int) -> None:
         """Pass over the next bytes."""
-        while size > 0 and (found := self.read(min(size, CHUNK))):
-            size -= len(found)
+        while size > 0 and (part := self._some(size)):
+            size -= len(part)
 
     def finish(self) -> str:
         """SHA-256 of the whole file as stored.
@@ -59,13 +60,25 @@ class Content:
         Raises BadVolume when the check sum behind what was read is wrong; one that stands more than 16 MiB behind it is
         not looked at, so that a bomb is not unpacked.
         """
-        self._ahead = b""
         beyond = 0
         while beyond < _BEYOND and (chunk := next(self._chunks, b"")):
             beyond += len(chunk)
         for _ in self._stored():
             pass
         return self._digest.hexdigest()
+
+    def _next(self) -> bytes:
+        """The next piece, empty at the end."""
+        chunk = next(self._chunks, b"")
+        self.unpacked += len(chunk)
+        return chunk
+
+    def _some(self, most: int) -> memoryview:
+        """The next bytes, as many as lie ready but not more than `most`; none at the end."""
+        if not self._ahead:
+            self._ahead = memoryview(self._next())
+        part, self._ahead = self._ahead[:most], self._ahead[most:]
+        return part
 
     def _stored(self) -> Iterator[bytes]:
         while block := self._file.read(_BLOCK):

@@ -7,12 +7,15 @@ import cv2
 import nibabel as nib
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, ornt_transform
 
 from core.errors import BadConfig, BadVolume
 from core.slices.files import VolumeFile
 from core.slices.nifti import Volume, read_mask, read_volume
-from core.slices.preprocess import Preprocessing, preprocess
+from core.slices.preprocess import Preprocessing, percentile, preprocess
 
 FILE = VolumeFile("d", "s", "v", Path("v.nii.gz"), family="rim")
 CODES = ["".join(c) for p in permutations(["RL", "AP", "SI"]) for c in product(*p)]
@@ -198,3 +201,8 @@ def test_all_slices_are_those_with_tissue() -> None:
     np.testing.assert_array_equal(slices(voxels, slices=0).slice_index, [2, 3, 4, 5, 6])
     with pytest.raises(BadVolume, match="has 0 axial slices with tissue"):
         slices(np.zeros((24, 24, 3)), slices=0)
+
+
+@given(arrays(np.float32, st.integers(1, 300), elements=st.floats(-1e6, 1e6, width=32)), st.floats(0, 100))
+def test_percentiles_are_numpys_bit_by_bit(values: np.ndarray, percent: float) -> None:
+    assert percentile(np.sort(values), percent) == np.percentile(values, [percent])[0]
