@@ -53,7 +53,7 @@ class CutPasteClassifierDetector(nn.Module):
 
     def __init__(self, shape: CutPasteClassifier) -> None:
         super().__init__()
-        self.encoder = down(shape.base, shape.depth, shape.embedding)
+        self.encoder = down(shape.base, shape.depth, shape.embedding, norm="batch")  # as in their ResNet-18
         self.head = nn.Sequential(nn.LeakyReLU(SLOPE), nn.Linear(shape.embedding, 1))
         self.register_buffer("centre", torch.zeros(shape.embedding))
         self.register_buffer("precision", torch.eye(shape.embedding))

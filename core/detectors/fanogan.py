@@ -60,7 +60,7 @@ class FAnoGANDetector(nn.Module):
         self.shape = shape
         top = shape.base * 2**shape.depth
         self.generator = nn.Sequential(Coordinates(), up(shape.latent + 2, shape.base, shape.depth), nn.Sigmoid())
-        self.features = down(shape.base, shape.depth, top, norm=False)
+        self.features = down(shape.base, shape.depth, top, norm="none")
         self.judge = nn.Sequential(
             nn.LeakyReLU(SLOPE), nn.Conv2d(top, top, 3, padding=1), nn.LeakyReLU(SLOPE), nn.Conv2d(top, 1, 1)
         )

@@ -1,12 +1,12 @@
 """Convolutional towers between slices and spatial latents, for slices of any size that can be halved `depth` times.
 
-They hold no statistics of batches and no dropout: a slice is treated alone, in training as in use.
+With group normalisation or none a slice is treated alone, in training as in use.
 """
 
 import torch
 from torch import Tensor, nn
 
-from core.detectors.unet import normalise
+from core.detectors.unet import Norm, normalise
 
 SLOPE = 0.2  # of the leaky rectifiers
 
@@ -14,11 +14,11 @@ SLOPE = 0.2  # of the leaky rectifiers
 class Residual(nn.Module):
     """Two 3x3 convolutions around which the features also pass unchanged."""
 
-    def __init__(self, channels: int, *, norm: bool = True) -> None:
+    def __init__(self, channels: int, *, norm: Norm = "group") -> None:
         super().__init__()
         layers: list[nn.Module] = []
         for _ in range(2):
-            layers += [normalise("group", channels)] if norm else []
+            layers += _normalised(norm, channels)
             layers += [nn.LeakyReLU(SLOPE), nn.Conv2d(channels, channels, 3, padding=1)]
         self.change = nn.Sequential(*layers)
 
@@ -47,15 +47,15 @@ class Coordinates(nn.Module):
         )
 
 
-def down(base: int, depth: int, outputs: int, *, norm: bool = True) -> nn.Sequential:
+def down(base: int, depth: int, outputs: int, *, norm: Norm = "group") -> nn.Sequential:
     """Slices (B, 1, H, W) to (B, outputs, H / 2**depth, W / 2**depth) through base, 2 base, ... channels."""
     layers: list[nn.Module] = [nn.Conv2d(1, base, 3, padding=1)]
     for width in (base * 2**level for level in range(depth)):
-        layers += [normalise("group", width)] if norm else []
+        layers += _normalised(norm, width)
         layers += [nn.LeakyReLU(SLOPE), nn.Conv2d(width, 2 * width, 4, stride=2, padding=1)]
     top = base * 2**depth
     layers += [Residual(top, norm=norm), Residual(top, norm=norm)]
-    layers += [normalise("group", top)] if norm else []
+    layers += _normalised(norm, top)
     return nn.Sequential(*layers, nn.LeakyReLU(SLOPE), nn.Conv2d(top, outputs, 1))
 
 
@@ -68,3 +68,7 @@ def up(inputs: int, base: int, depth: int) -> nn.Sequential:
         # Enlarged, then convolved: transposed convolutions leave a chequerboard that a critic learns first.
         layers += [nn.Upsample(scale_factor=2), nn.Conv2d(2 * width, width, 3, padding=1)]
     return nn.Sequential(*layers, normalise("group", base), nn.LeakyReLU(SLOPE), nn.Conv2d(base, 1, 3, padding=1))
+
+
+def _normalised(norm: Norm, channels: int) -> list[nn.Module]:
+    return [] if norm == "none" else [normalise(norm, channels)]

@@ -56,5 +56,7 @@ def test_the_classifiers_rectangles_are_cutpastes() -> None:
     assert isinstance(config.detector, CutPasteClassifier)
     assert mask.kind == "rectangle"
     assert (mask.min_area, mask.max_area, mask.max_aspect) == (0.02, 0.15, 3.3)
+    assert [name for name, one in config.synthesis.mix.members.items() if one.weight > 0] == ["cutpaste"]
+    assert config.synthesis.mix.cutpaste.jitter == 0.1
     assert config.synthesis.probability == 0.5
     assert config.score == "foreground_mean"
