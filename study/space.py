@@ -4,7 +4,7 @@ preset      the configuration to start from, by its name in core/presets/
 [study]     how many trials, seeds and rungs
 [fixed]     departures from the preset that every trial shares
 [space]     what is searched, by dotted path
-[controls]  variants of the winner to compare it with
+[controls]  what to compare the winner with: variants of it, or "base", the preset with [fixed] as nobody searched it
 """
 
 import tomllib
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields
 from importlib.resources import files
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import optuna
 from annotated_types import Ge
@@ -55,7 +55,7 @@ class Space:
     space: dict[str, Range | Choice]
     preset: str = "paper"
     fixed: dict[str, Value] = field(default_factory=dict)
-    controls: dict[str, dict[str, Value]] = field(default_factory=dict)
+    controls: dict[str, dict[str, Value] | Literal["base"]] = field(default_factory=dict)
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
@@ -108,8 +108,9 @@ class Space:
         _check(self)
 
     def control(self, name: str, winner: Config) -> Config:
-        """A control: the winner with the control's values instead. Raises BadConfig."""
-        return override(winner, self.controls[name], f"controls.{name}")
+        """A control: the winner with the control's values instead, or the base. Raises BadConfig."""
+        values = self.controls[name]
+        return self.base() if values == "base" else override(winner, values, f"controls.{name}")
 
     def values_of(self, config: Config) -> dict[str, Value] | None:
         """The values by which this space would reach a configuration's choices, or None when it cannot."""
@@ -165,9 +166,12 @@ def build_space(data: dict[str, Any], where: str) -> Space:
     try:
         space = TypeAdapter(Space).validate_python(data)
     except ValidationError as error:
-        # A parameter is tried as a Range and as a Choice; what fits it worse only adds noise.
-        problems = [p for p in error.errors() if "Choice" not in p["loc"]] or error.errors()
-        path = ".".join(str(part) for part in problems[0]["loc"] if part != "Range")
+        # A parameter is tried as a Range and as a Choice, a control as a table and as a word; what fits worse is noise.
+        worse = ("Choice", "literal['base']")
+        problems = [p for p in error.errors() if not set(worse) & set(p["loc"])] or error.errors()
+        path = ".".join(part for part in map(str, problems[0]["loc"]) if part != "Range" and "[" not in part)
+        if problems[0]["type"] == "dict_type" and path.startswith("controls."):
+            raise BadConfig(f'{where}: {path} = {problems[0]["input"]!r}: expected a table, or "base"') from None
         value = "" if isinstance(problems[0]["input"], dict) else f" = {problems[0]['input']!r}"
         hint = nearest(str(problems[0]["loc"][-1]), _FIELDS) if "nexpected" in problems[0]["msg"] else ""
         raise BadConfig(f"{where}: {path}{value}: {problems[0]['msg']}{hint}") from None

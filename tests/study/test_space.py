@@ -46,6 +46,10 @@ def test_sampled_configurations_are_valid(name: str) -> None:
         ('"loss.alpha" = { low = 0.0, high = 1.0, when = { "nothing" = [1] } }', "no such parameter in this space"),
         ('"training.epochs" = { low = 2, high = 4 }', "every trial has the same full budget"),
         ("= 3", "not TOML"),
+        (
+            '"loss.alpha" = { low = 0.0, high = 1.0 }\n[controls]\nx = "bse"',
+            "controls.x = 'bse': expected a table, or \"base\"",
+        ),
     ],
 )
 def test_a_mistake_is_one_sentence_with_its_path(text: str, told: str) -> None:
@@ -53,6 +57,15 @@ def test_a_mistake_is_one_sentence_with_its_path(text: str, told: str) -> None:
         parse_space(HEAD + text, "mine.toml")
     assert str(caught.value).startswith("mine.toml: ")
     assert "\n" not in str(caught.value)
+
+
+def test_a_control_departs_from_the_winner_or_is_the_base() -> None:
+    controls = '[controls]\nuntouched = "base"\ncircle = { "synthesis.mask.kind" = "circle" }'
+    space = parse_space(HEAD + f'"loss.alpha" = {{ low = 0.0, high = 1.0 }}\n{controls}', "mine.toml")
+    winner = space.configure({"loss.alpha": 0.25})
+    assert space.control("untouched", winner) == space.base() != winner
+    assert space.control("circle", winner).synthesis.mask.kind == "circle"
+    assert space.control("circle", winner).loss.alpha == 0.25
 
 
 def test_pairs_of_ends_are_checked() -> None:
