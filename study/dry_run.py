@@ -72,7 +72,7 @@ def _tell_budget(plan: Plan) -> None:
     for part in plan.parts:
         spent = f"{part.most} epochs in all"
         if part.least < part.most:
-            spent = f"about {part.least:.0f} to {part.most} epochs in all with early stopping"
+            spent = f"about {part.least:.0f} to {part.most} epochs in all"
         _say(part.name, f"{part.trainings} trainings of {part.epochs} epochs, {spent}")
     if plan.rungs:
         at = ", ".join(map(str, plan.rungs))

@@ -56,7 +56,10 @@ def plan_of_search(space: Space, trials: int | None) -> Plan:
     epochs, count = base.training.epochs, trials or plan.trials
     asha = Asha(plan.grace, plan.reduction)
     rungs = tuple(epoch for epoch in range(1, epochs) if asha.is_rung(epoch))
-    again = min(plan.top, count) * plan.seeds
+    holds_base = space.values_of(base) is not None
+    best = min(plan.top, count)
+    # The preset's own choice may be among the best.
+    least, again = best * plan.seeds, min(best + holds_base, count) * plan.seeds
     return Plan(
         space.preset,
         differences(base, PRESETS[space.preset]),
@@ -64,14 +67,14 @@ def plan_of_search(space: Space, trials: int | None) -> Plan:
         {},
         (
             Part("search", base, count, epochs, halved(count, epochs, rungs, plan.reduction), count * epochs),
-            Part("replicates", base, again, epochs, again * epochs, again * epochs),
+            Part("replicates", base, again, epochs, least * epochs, again * epochs),
         ),
         rungs,
         plan.reduction,
         tuple(plan.replicate_seeds()),
         judged_by(space.trained()),
         tuple(space.controls),
-        space.values_of(base) is not None,
+        holds_base,
     )
 
 

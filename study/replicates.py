@@ -1,4 +1,4 @@
-"""Replication: the best configurations again, at full budget, under fresh seeds that no search has seen."""
+"""Replication: the best configurations and the preset's own again, in full, under seeds that no search has seen."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,8 +7,9 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from core.config import Config, from_dict
-from study.ledger import CONFIG
+from study.ledger import CONFIG, PAPER
 
+_SCORED = (TrialState.COMPLETE, TrialState.PRUNED)
 _LARGE = 2**53  # Optuna wants a range; the pairs are enqueued, never drawn
 
 
@@ -54,12 +55,25 @@ def leaders(study: optuna.Study, top: int) -> list[int]:
     trials that were stopped last, the better first: replication trains them in full, so the comparison stays fair, and
     a winner always has somebody to beat.
     """
-    ended = [t for t in study.get_trials(deepcopy=False) if t.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+    ended = [trial for trial in study.get_trials(deepcopy=False) if trial.state in _SCORED]
     found: list[FrozenTrial] = []
     for trial in sorted(ended, key=_rank):
         if not any(trial.user_attrs[CONFIG] == other.user_attrs[CONFIG] for other in found):
             found.append(trial)
     return [trial.number for trial in found[:top]]
+
+
+def with_own(study: optuna.Study, leading: list[int]) -> tuple[list[int], int | None]:
+    """These trials and the preset's own choice, which the winner must beat under the same seeds; and its number.
+
+    None where the space does not hold it, or it failed.
+    """
+    ended = {trial.number: trial for trial in study.get_trials(deepcopy=False) if trial.state in _SCORED}
+    own = next((number for number, trial in ended.items() if PAPER in trial.user_attrs), None)
+    if own is None:
+        return leading, None
+    same = [number for number in leading if ended[number].user_attrs[CONFIG] == ended[own].user_attrs[CONFIG]]
+    return (leading, same[0]) if same else ([*leading, own], own)
 
 
 def _rank(trial: FrozenTrial) -> tuple[bool, int, float, int]:

@@ -15,7 +15,7 @@ from study.events import Events
 from study.folder import OBJECTIVE, OBJECTIVE_TEXT, Definition, StudyFolder, training_name
 from study.ledger import Ledger, SearchSource, open_study
 from study.phases import Phases, resumable
-from study.replicates import ReplicateSource, configured, leaders
+from study.replicates import ReplicateSource, configured, leaders, with_own
 from study.selection import Candidate, Verdict, candidates, decide, plain
 from study.space import Space
 from study.trials import write_trials
@@ -64,7 +64,7 @@ class Run:
         if not finished:
             return None
 
-        best = leaders(trials, plan.top)
+        best, own = with_own(trials, leaders(trials, plan.top))
         if not best:
             raise BadStudy(f"{folder.root}: no trial was scored; trials.parquet says why each ended")
         replicates = open_study(storage, events.named(REPLICATES))
@@ -75,7 +75,7 @@ class Run:
         ranked = candidates(replicates, plan.replicate_seeds(), epochs)
         if not ranked:
             raise BadStudy(f"{folder.root}: no configuration finished under every replicate seed")
-        verdict = decide(ranked)
+        verdict = decide(ranked, own)
         configs = {one.trial: configured(trials, one.trial) for one in ranked}
         write_json(folder.best, self._best(verdict, configs))
         return verdict

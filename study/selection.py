@@ -33,6 +33,7 @@ class Candidate:
 class Verdict:
     """The outcome of a study. winner: the candidate with the highest mean. clear: the interval of its paired
     difference to the runner-up, over common seeds, lies above 0. score: the slice score that ranked best on the probe.
+    over_own: the winner's paired difference to the preset's own choice; None where it is that, or has none beside it.
     """
 
     winner: Candidate
@@ -41,6 +42,7 @@ class Verdict:
     clear: bool
     score: ScoreName
     sentence: str
+    over_own: Interval | None = None
 
 
 def candidates(replicates: optuna.Study, seeds: list[int], epochs: int) -> list[Candidate]:
@@ -60,8 +62,11 @@ def candidates(replicates: optuna.Study, seeds: list[int], epochs: int) -> list[
     return sorted(complete, key=lambda candidate: -candidate.interval.estimate)
 
 
-def decide(ranked: list[Candidate]) -> Verdict:
-    """Name the winner and say how sure that is. `ranked` must hold at least one candidate, best first."""
+def decide(ranked: list[Candidate], own: int | None = None) -> Verdict:
+    """Name the winner and say how sure that is. `ranked` must hold at least one candidate, best first.
+
+    own: the trial that is the preset's own choice.
+    """
     winner = ranked[0]
     score = _best_score(winner)
     mean = f"trial {winner.trial} has mean {_words(winner.interval)} over {len(winner.values)} fresh seeds"
@@ -72,7 +77,8 @@ def decide(ranked: list[Candidate]) -> Verdict:
     clear = difference.low > 0
     against = f"its lead over trial {ranked[1].trial} is {_words(difference)}"
     sentence = f"{mean}; {against}." if clear else f"No clear winner: {mean}, but {against}, which includes 0."
-    return Verdict(winner, tuple(ranked), difference, clear, score, sentence[0].upper() + sentence[1:])
+    told, over = _beside_own(ranked, own)
+    return Verdict(winner, tuple(ranked), difference, clear, score, sentence[0].upper() + sentence[1:] + told, over)
 
 
 def plain(verdict: Verdict) -> dict[str, Any]:
@@ -84,7 +90,22 @@ def plain(verdict: Verdict) -> dict[str, Any]:
         "level": LEVEL,
         "difference": asdict(verdict.difference) if verdict.difference else None,
         "score": verdict.score,
+        "over_own": asdict(verdict.over_own) if verdict.over_own else None,
     }
+
+
+def _beside_own(ranked: list[Candidate], own: int | None) -> tuple[str, Interval | None]:
+    """What the search has brought: the winner beside the preset's own choice, in words and as a difference."""
+    winner, found = ranked[0], next((one for one in ranked if one.trial == own), None)
+    if found is None:
+        return "", None
+    if found is winner:
+        return f" Trial {own} is the preset's own choice: the search found nothing better.", None
+    over = paired_difference(winner.values, found.values, level=LEVEL)
+    if found is ranked[1]:
+        return f" Trial {own} is the preset's own choice.", over
+    rest = "" if over.low > 0 else ", which includes 0"
+    return f" Over the preset's own choice, trial {own}, it leads by {_words(over)}{rest}.", over
 
 
 def _best_score(winner: Candidate) -> ScoreName:

@@ -15,35 +15,40 @@ def replicated_section(record: StudyRecord) -> Section:
     title = "How sure are we"
     if not info.configurations:
         words = "No replicate has finished yet." if record.replicates else "Nothing was replicated yet."
-        words += " The best trials are trained again under fresh seeds when the search has ended."
+        words += " The best trials and the preset's own are trained again under fresh seeds when the search has ended."
         return Section("replicates", "Replicates", title, paragraphs(words))
     return Section(
         "replicates",
         "Replicates",
         title,
-        join(_points(info, record.objective), _differences(info, record.objective), _probe(record)),
+        join(_points(info, record), _differences(info, record.objective), _probe(record)),
     )
 
 
-def _points(info: ReplicatesInfo, objective: str) -> Html:
+def _points(info: ReplicatesInfo, record: StudyRecord) -> Html:
+    own = {trial.number for trial in record.trials if trial.is_paper}
     seeds = sorted({seed for one in info.configurations for seed in one.values})
     head = ("configuration", "masks", "mean and interval", *(f"seed {seed}" for seed in seeds))
     rows: list[list[Child]] = [
-        [join("trial ", trial_button(one.trial)), one.shape or "–", interval(one.interval, 4)]
+        [
+            join("trial ", trial_button(one.trial), ", the preset's own" if one.trial in own else ""),
+            one.shape or "–",
+            interval(one.interval, 4),
+        ]
         + [figure(one.values.get(seed), 4) for seed in seeds]
         for one in info.configurations
     ]
     waiting = f" {count(info.unfinished, 'replicate')} still to come." if info.unfinished else ""
     return join(
         paragraphs(
-            "The best trials of the search, those at full budget first, trained again in full under seeds that no "
-            "search has seen: the best of many trials looks better than it is, and this is what remains of it. The "
-            "interval is Student's, for the "
+            "The best trials of the search, those at full budget first, and the preset's own choice, trained again in "
+            "full under seeds that no search has seen: the best of many trials looks better than it is, and this is "
+            "what remains of it. The interval is Student's, for the "
             f"mean over seeds.{waiting}"
         ),
         table(head, rows, caption="Objective at full budget", words=2, marked=(0,)),
         plot(
-            draw_replicates(info, objective),
+            draw_replicates(info, record.objective),
             name="replicates",
             alt=f"The objective of {len(info.configurations)} configurations under {len(seeds)} seeds, with intervals.",
             caption="Hollow symbols are seeds, dotted lines join the same seed, bars are means with 95 % intervals.",

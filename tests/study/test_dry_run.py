@@ -45,7 +45,10 @@ def test_a_plan_tells_ranges_conditions_and_departures() -> None:
     assert lines["synthesis.mask.kind"].base == "brush"
     assert lines["synthesis.mask.max_radius"].base == ""
     assert not plan.base_first  # its min_points lie outside
-    assert plan_of_search(parse_space(TINY.replace("high = 3,", "high = 30,"), "tiny.toml"), None).base_first
+    wider = plan_of_search(parse_space(TINY.replace("high = 3,", "high = 30,"), "tiny.toml"), None)
+    assert wider.base_first
+    # The preset's own choice is replicated as well, if it is not among the best two.
+    assert (wider.parts[1].trainings, wider.parts[1].least, wider.parts[1].most) == (9, 24, 36)
     assert lines["synthesis.mask.max_radius"].when == "synthesis.mask.kind is circle"
     assert plan.departures == {"detector.base": 2, "detector.depth": 2, "training.epochs": 4, "training.batch": 8}
     assert plan.rungs == (1, 3)

@@ -7,8 +7,8 @@ import optuna
 from optuna.trial import TrialState
 
 from core.config import Config, override, to_dict
-from study.ledger import CONFIG, Ledger
-from study.replicates import ReplicateSource, configured, leaders
+from study.ledger import CONFIG, PAPER, Ledger
+from study.replicates import ReplicateSource, configured, leaders, with_own
 
 FULL, CUT, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
 
@@ -43,6 +43,19 @@ def test_equal_configurations_count_once() -> None:
 
 def test_a_study_without_scores_has_no_leaders() -> None:
     assert leaders(_study([(FAIL, 0, 0, 0.1)]), 2) == []
+
+
+def test_the_presets_own_choice_is_replicated_as_well() -> None:
+    study = optuna.create_study(direction="maximize")
+    study.enqueue_trial({}, user_attrs={PAPER: True})
+    for value, alpha in ((0.1, 0.1), (0.4, 0.3), (0.3, 0.5), (0.2, 0.1)):
+        trial = study.ask()
+        trial.set_user_attr(CONFIG, to_dict(override(Config(), {"loss.alpha": alpha})))
+        study.tell(trial, value)
+    assert with_own(study, [1, 2]) == ([1, 2, 0], 0)
+    assert with_own(study, [0, 1]) == ([0, 1], 0)
+    assert with_own(study, [1, 3]) == ([1, 3], 3)  # the same configuration, found again
+    assert with_own(_study([(FULL, 9, 0.2, 0.1)]), [0]) == ([0], None)
 
 
 def test_every_pair_is_handed_out_once() -> None:
