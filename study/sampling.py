@@ -11,19 +11,24 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
 STARTUP = 10  # trials drawn at random before there is a model
+JOINT = 12  # parameters up to which they are modelled jointly; measured, see docs/speed.md
 SEEN = 500  # trials that the model is made of at most: the best half, and the latest of the others
 _Space = dict[str, BaseDistribution]
 
 
-def sampler(seed: int, asked: int) -> optuna.samplers.TPESampler:
-    """For the trial that is asked as number `asked`: models conditional parameters jointly, avoids running trials.
+def sampler(seed: int, asked: int, parameters: int) -> optuna.samplers.TPESampler:
+    """For the trial that is asked as number `asked`, with so many parameters: avoids what running trials try.
+
+    Few parameters are modelled jointly, conditional ones in groups; of many, each alone, as a few dozen trials say
+    nothing about how they hang together.
 
     A sampler made anew would repeat its first draws; with a seed for each trial nobody sees that a study was restarted.
     """
     mixed = (seed + asked * 1_000_003) % 2**32
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return _Sampler(seed=mixed, multivariate=True, group=True, constant_liar=True, n_startup_trials=STARTUP)
+        joint = parameters <= JOINT
+        return _Sampler(seed=mixed, multivariate=joint, group=joint, constant_liar=True, n_startup_trials=STARTUP)
 
 
 class _Sampler(optuna.samplers.TPESampler):
