@@ -58,12 +58,13 @@ def test_a_process_that_is_killed_is_told_as_such(healthy: SliceTable) -> None:
 
 
 PROGRAM = """
-import multiprocessing, sys
+import multiprocessing, signal, sys
 import numpy, torch
 from core.batches import Batches
 from core.config import Config
 from core.slices import open_table
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what starts the tests may ignore it
 table = open_table(sys.argv[1])
 batches = Batches(Config(), table, 0, numpy.arange(len(table)), torch.device("cpu"), 2)
 print("begun", flush=True)

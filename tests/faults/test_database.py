@@ -100,12 +100,13 @@ def test_a_study_outlives_its_database(
     assert last.returncode == 0, last.stdout + last.stderr
     after = _finished(tmp_path / "runs" / "tiny")
     assert before.items() <= after.items()
-    assert len(after) == 3 + 3
+    assert len(after) in (3 + 3, 3 + 3 + 3)  # the preset's own choice is replicated too, if it is not the best
     assert all(state != TrialState.FAIL for state, _, _ in after.values())
     assert not (tmp_path / "runs" / "tiny" / "journal.log").exists()
 
     record = read_study(StudyFolder(tmp_path / "runs" / "tiny"))
-    assert (len(record.trials), len(record.replicates)) == (3, 3)
+    assert len(record.trials) == 3
+    assert len(record.replicates) in (3, 6)
     storage = optuna.storages.RDBStorage(server.address.replace("postgresql:", "postgresql+psycopg:"))
     names = optuna.get_all_study_names(storage)
     assert sorted(name.split("/")[0] + name.split("/")[2] for name in names) == ["tinyreplicates", "tinysearch"]

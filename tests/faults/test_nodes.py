@@ -51,5 +51,5 @@ def test_a_crashed_node_and_then_the_whole_cluster_cost_no_trial(place: Place, s
     assert f"kept {len(before)}, resumed " in last.stdout
     after = finished_trials(journal)
     assert before.items() <= after.items()
-    assert len(after) == 5 + 3
+    assert len(after) in (5 + 3, 5 + 3 + 3)  # the preset's own choice is replicated too, if it is not the best
     assert all(state.name == "COMPLETE" and sorted(curve) == list(range(1, 13)) for state, _, curve in after.values())

@@ -134,7 +134,7 @@ def test_a_study_goes_on_where_nothing_of_it_is_at_hand(
     assert f"next: python -m core.train --best {bucket}/runs/tiny" in last.stdout
     after = finished_trials(journal)
     assert before.items() <= after.items()
-    assert len(after) == 3 + 3
+    assert len(after) in (3 + 3, 3 + 3 + 3)  # the preset's own choice is replicated too, if it is not the best
     # Machine 1 was killed, perhaps between writing a checkpoint and uploading it: what it had then stays on its disk.
     assert not list((tmp_path / "machine-2").rglob("epoch-*"))
 
