@@ -166,9 +166,8 @@ def build_space(data: dict[str, Any], where: str) -> Space:
     try:
         space = TypeAdapter(Space).validate_python(data)
     except ValidationError as error:
-        # A parameter is tried as a Range and as a Choice, a control as a table and as a word; what fits worse is noise.
-        worse = ("Choice", "literal['base']")
-        problems = [p for p in error.errors() if not set(worse) & set(p["loc"])] or error.errors()
+        # A parameter is tried as a Range and as a Choice; what fits it worse only adds noise.
+        problems = [p for p in error.errors() if "Choice" not in p["loc"]] or error.errors()
         path = ".".join(part for part in map(str, problems[0]["loc"]) if part != "Range" and "[" not in part)
         if problems[0]["type"] == "dict_type" and path.startswith("controls."):
             raise BadConfig(f'{where}: {path} = {problems[0]["input"]!r}: expected a table, or "base"') from None

@@ -130,7 +130,7 @@ def _phase(name: str, total: int | None, trials: tuple[TrialRecord, ...]) -> Pha
     states = [trial.state for trial in trials]
     kept, stopped, failed = (states.count(s) for s in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL))
     epochs = sum(trial.epochs for trial in trials)
-    # --trials may have asked for more than the space does.
+    # --trials may have asked for more than the space does, and the preset's own choice may be replicated as well.
     total = None if total is None else max(total, len(trials))
     return Phase(name, total, kept, stopped, failed, states.count(TrialState.RUNNING), epochs)
 
