@@ -23,7 +23,7 @@ from core.durable import replacing, write_json
 from core.errors import BadInput
 from core.mirror import fetch, is_remote, names, publish, withdraw
 
-FORMAT = 1
+FORMAT = 2
 KEPT = 2  # the newest and the one before it, in case the newest is damaged
 _FILES = ("model.safetensors", "training.safetensors")
 

@@ -4,15 +4,16 @@ On an accelerator no map is copied to the host: counts stay on the device until 
 between waits for it.
 """
 
-from collections.abc import Sequence
-from itertools import groupby
+from collections.abc import Iterator, Sequence
+from itertools import groupby, pairwise
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from core.metrics import ScoreHistogram, by_region, within
+from core.metrics import ScoreHistogram, within
 from core.score_keys import BITS
 
 Group = tuple[str, str]
@@ -112,18 +113,28 @@ class DeviceCounts:
     def _empty(self) -> None:
         """Copy what was counted to the host, and begin anew."""
         used = self._table[: len(self._held) * _BINS].view(-1, _LABELS)
-        occupied = used.any(1).nonzero()[:, 0]
-        keys, counts = occupied.cpu().numpy(), used[occupied].cpu().numpy()
+        outside, inside = used.view(torch.int64).unbind(1)  # two counts at once, as only whether they are 0 is asked
+        every, region = ((each != 0).nonzero()[:, 0] for each in (outside | inside, inside))
+        counts = used[every]
+        parts = (every, counts[:, :2] + counts[:, 2:]), (region, used[region][:, 2:])
+        found = [[each.cpu().numpy() for each in part] for part in parts]
         if nan := int(self._nan):
             raise ValueError(f"{nan} of {self._added} scores are NaN")
-        ends = np.searchsorted(keys, np.arange(len(self._held) + 1) << BITS)
-        for place, group in enumerate(self._held):
-            part = slice(ends[place], ends[place + 1])
-            mine = (keys[part] - (place << BITS)).astype(np.uint32)
-            self._found.merge(group, *by_region(mine, counts[part].astype(np.int64)))
+        frame, tissue = (self._by_group(*part) for part in found)
+        for group, *both in zip(self._held, frame, tissue, strict=True):
+            self._found.merge(group, *both)
         used.zero_()
         self._held.clear()
         self._waiting = 0
+
+    def _by_group(self, keys: NDArray[np.int64], counts: NDArray[np.int32]) -> Iterator[ScoreHistogram]:
+        """Of each group that is held, from keys (n,) of the table that occur and their counts (n, 2)."""
+        ends = np.searchsorted(keys, np.arange(len(self._held) + 1) << BITS)
+        for place, (start, end) in enumerate(pairwise(ends)):
+            found = ScoreHistogram()
+            found.keys = (keys[start:end] - (place << BITS)).astype(np.uint32)
+            found.counts = counts[start:end].astype(np.int64)
+            yield found
 
 
 def _keys(scores: Tensor) -> Tensor:

@@ -28,8 +28,7 @@ def _convolutions(inputs: int, outputs: int, norm: Norm) -> nn.Sequential:
     for channels in (inputs, outputs):
         convolution = nn.Conv2d(channels, outputs, 3, padding=1)
         if norm in ("batch", "instance"):
-            # They take away a channel's mean, and with it what a bias adds: it stays 0, and costs no gradient.
-            convolution.bias.requires_grad_(False)  # type: ignore[union-attr]
+            convolution.bias = None  # they take away a channel's mean, and with it what a bias would add
         layers += [convolution, normalise(norm, outputs), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers)
 

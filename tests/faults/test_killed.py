@@ -14,7 +14,7 @@ from core.slices.table import SliceTable
 from tests.programs import SPACE, Place, finished_trials, kill, training, unfinished_trials, wait_for
 
 LONG = (
-    SPACE.replace('"training.epochs" = 2', '"training.epochs" = 10')
+    SPACE.replace('"training.epochs" = 2', '"training.epochs" = 20')
     .replace("trials = 3", "trials = 4")
     .replace("reduction = 3", "reduction = 1")
     .replace("top = 2", "top = 1")
@@ -61,7 +61,7 @@ def test_workers_the_driver_the_journals_last_line_and_checkpoints(place: Place)
     after = finished_trials(journal)
     assert before.items() <= after.items()
     assert sum(study == "search" for study, _ in after) == 4
-    assert all(len(curve) == 10 for _, _, curve in after.values())
+    assert all(len(curve) == 20 for _, _, curve in after.values())
     assert not (folder / "driver.lock").exists()
     assert all(row["seconds"] > 0 for row in pq.read_table(folder / "trials.parquet").to_pylist())
 
