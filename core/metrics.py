@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from core.score_keys import MOST, counted, keys_of, lowest
 
-_PARTS = 32  # histograms pooled at a time
+_FEW = 1 << 16  # keys of several histograms: fewer are merged by sorting, more are added up in a table
 
 
 @dataclass(frozen=True)
@@ -153,12 +153,18 @@ class ScoreHistogram:
 
 def pooled(histograms: Iterable[ScoreHistogram]) -> ScoreHistogram:
     """One histogram of all scores of these; they stay as they are."""
-    parts = list(histograms)
+    parts = [part for part in histograms if part.keys.size]
     total = ScoreHistogram()
-    for start in range(0, len(parts), _PARTS):
-        block = [total, *parts[start : start + _PARTS]]
-        total._gather([part.keys for part in block], [part.counts for part in block])
-    return total
+    if sum(part.keys.size for part in parts) < _FEW:
+        total._gather([total.keys, *(part.keys for part in parts)], [total.counts, *(part.counts for part in parts)])
+        return total
+    low, high = min(part.keys[0] for part in parts), max(part.keys[-1] for part in parts)
+    sums = np.zeros((2, int(high - low) + 1), np.int64)
+    for part in parts:
+        places = (part.keys - low).astype(np.intp)
+        for total_of_class, found in zip(sums, part.counts.T, strict=True):
+            np.add.at(total_of_class, places, found)
+    return ScoreHistogram.of_keys(np.arange(low, high + np.uint32(1), dtype=np.uint32), *sums)
 
 
 def within(scores: ArrayLike, positive: ArrayLike, inside: ArrayLike) -> tuple[ScoreHistogram, ScoreHistogram]:

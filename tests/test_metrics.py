@@ -161,7 +161,11 @@ def test_merging_is_commutative_and_associative(a: Labelled, b: Labelled, c: Lab
     assert same((one + two) + three, whole)
     assert same(one + (two + three), whole)
     assert same(three + two + one, whole)
-    assert same(pooled([two, ScoreHistogram(), three, one]), whole)
+    for few in (metrics._FEW, 1):  # by sorting, and in a table
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(metrics, "_FEW", few)
+            assert same(pooled([two, ScoreHistogram(), three, one]), whole)
+            assert same(pooled([ScoreHistogram()]), ScoreHistogram())
     assert same(one, histogram(*a))  # summands stay as they are
     one.merge(two)
     one.add(*c)

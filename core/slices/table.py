@@ -187,7 +187,8 @@ def open_table(path: Path, *, digest: str | None = None, verify: bool = False) -
 def _mapped(path: Path, shown: str) -> tuple[pa.Schema, list[tuple[pa.RecordBatch, dict[bytes, bytes]]]]:
     """The schema, and each batch with what is told beside it."""
     try:
-        file = pa.ipc.open_file(pa.memory_map(str(path)))
+        # As one buffer: of a mapped file Arrow would ask the system for the pages of each batch anew.
+        file = pa.ipc.open_file(pa.BufferReader(pa.memory_map(str(path)).read_buffer()))
         found = [file.get_batch_with_custom_metadata(index) for index in range(file.num_record_batches)]
         for batch, _ in found:
             batch.validate(full=True)
