@@ -197,10 +197,11 @@ class _Run:
         return loss.detach()
 
     def snapshot(self, history: list[dict[str, Any]]) -> checkpoint.Checkpoint:
-        tensors = {f"detector.{name}": tensor for name, tensor in self.detector.state_dict().items()}
+        tensors: dict[str, Tensor] = {}
         for index, state in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in state.items()}
         if self.average is not None:
+            tensors |= {f"detector.{name}": tensor for name, tensor in self.detector.state_dict().items()}
             tensors["average.n"] = self.average.n_averaged
         state = {
             "config": to_dict(self.config),
@@ -215,7 +216,8 @@ class _Run:
         same = found.state["config"] | {"score": self.config.score} == to_dict(self.config)
         if not same or found.state["seed"] != self.seed:
             raise BadStudy("the checkpoint folder belongs to another configuration or seed; expected an empty folder")
-        self.detector.load_state_dict(_under(found.training, "detector."))
+        raw = found.model if self.average is None else _under(found.training, "detector.")
+        self.detector.load_state_dict(raw)
         optimiser = self.optimiser.state_dict()
         for name, tensor in _under(found.training, "optimiser.").items():
             index, key = name.split(".", 1)

@@ -119,16 +119,20 @@ def whole_rows(name: str, size: tuple[int, int, int], device: str, count: int) -
     config = override(Config(), {"detector.base": base, "training.batch": batch})
     images = slices(count, side)
 
+    epochs: list[float] = []
+
     def whole(table: SliceTable) -> float:
         began = time.perf_counter()
         for epoch in train(config, table, seed=0, device=device):
             if not np.isfinite(epoch.loss):
                 raise AssertionError("a loss is not finite; nothing is timed that is not right")
+            epochs.append(epoch.seconds)
         return time.perf_counter() - began
 
     with tempfile.TemporaryDirectory() as folder:
         first, *later = (whole(table_of(images, Path(folder) / "t.arrow")) for _ in range(3))
     remark = f"base {base}, {side} x {side}, batch {batch}, {count} slices; the first of its process {first:.3g} s"
+    remark += f", an epoch {median(epochs):.3g} s"
     for workers in PLAIN_WORKERS:
         steps = plain_steps(config, images, device, workers)
         next(steps)  # libraries load
