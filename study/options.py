@@ -109,7 +109,7 @@ Gpus = Annotated[
         "--gpus-per-trial",
         min=0,
         metavar="SHARE",
-        help="GPUs of one trial. Default: 1 where there are any.",
+        help="GPUs of one trial. Default: 0.5 where there are any.",
         rich_help_panel=MACHINE,
     ),
 ]

@@ -42,17 +42,19 @@ def run_trial(task: dict[str, Any]) -> None:
     except HelperDied:
         os.kill(os.getpid(), signal.SIGKILL)  # no more this configuration's fault than the death of this process is
     except Exception as error:  # noqa: BLE001  whatever it is, it is this configuration's and must not stop the study
-        tune.report(_end(error))
+        tune.report(_end(error, task["gpu"]))
 
 
-def _end(error: Exception) -> dict[str, str]:
-    """What is told of an error: that the trial failed, or that the study halts."""
+def _end(error: Exception, gpu: float) -> dict[str, str]:
+    """What is told of an error: that the trial failed, or that the study halts. gpu: the share that it had."""
     if isinstance(error, BadStorage):
         return {HALTED: str(error)}
     if isinstance(error, StudyError):
         return {FAILED: str(error)}
     if lacking(error):
-        return {FAILED: f"out of memory: {str(error).splitlines()[0] if str(error) else type(error).__name__}"}
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        more = isinstance(error, torch.OutOfMemoryError) and gpu < 1
+        return {FAILED: f"out of memory: {reason}{'; --gpus-per-trial 1 gives it a whole GPU' if more else ''}"}
     storage = BadStorage.of(error) if isinstance(error, OSError) else None
     if storage:
         return {HALTED: str(storage)}

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
     [
         ({"CPU": 8}, 1, None, None, (0.0, 8)),
         ({"CPU": 8}, 3, None, None, (0.0, 2)),
-        ({"CPU": 16, "GPU": 2}, 1, None, None, (1.0, 2)),
+        ({"CPU": 16, "GPU": 2}, 1, None, None, (0.5, 4)),
         ({"CPU": 16, "GPU": 2}, 1, 0.25, None, (0.25, 8)),
         ({"CPU": 16, "GPU": 1}, 1, 0.1, None, (0.1, 10)),
         ({"CPU": 4, "GPU": 8}, 2, 0.25, None, (0.25, 2)),

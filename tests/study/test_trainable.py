@@ -31,7 +31,7 @@ ENDS = [
         "out of memory: [alloc_cpu.cpp:1] can",
     ),
     (OSError(errno.ENOMEM, "Cannot allocate memory"), FAILED, "out of memory: [Errno 12] Cannot allocate memory"),
-    (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB\nmore"), FAILED, "Tried to allocate 2 GiB"),
+    (torch.OutOfMemoryError("CUDA out of memory. Tried 2 GiB\nmore"), FAILED, "Tried 2 GiB; --gpus-per-trial 1 gives"),
     (RuntimeError("shapes do not match"), FAILED, "RuntimeError: shapes do not match (test_trainable.py:"),
     (OSError(errno.ENOSPC, "No space left on device", "/runs/a"), HALTED, "/runs/a: No space left on device"),
     (OSError(errno.ESTALE, "Stale file handle", "/runs/a"), HALTED, "/runs/a: Stale file handle"),
@@ -69,7 +69,7 @@ def test_an_error_is_told_once_after_the_epochs_before_it(
         raise error
 
     monkeypatch.setattr(trainable, "epochs", broken)
-    run_trial({})
+    run_trial({"gpu": 0.5})
     assert told[0] == {"epoch": 1, VALUE: 0.5}
     assert len(told) == 2
     assert list(told[1]) == [kind]
