@@ -11,7 +11,8 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from math import ceil
+from itertools import chain, islice
+from math import ceil, prod
 from typing import NamedTuple
 
 import cv2
@@ -40,18 +41,27 @@ class Key(NamedTuple):
 
 
 class HostBatch(NamedTuple):
-    """A batch as the host draws it.
+    """A batch of B slices as the host draws it, in one piece: every further one costs time on its way.
 
-    clean: the slices, (B, H, W) uint8. image, label: (B, H, W) float32 with pseudo-outliers, None where the detector
-    uses none. redrawn: pseudo-outliers drawn again by the epsilon rule; forced: those that needed the visible shift.
+    values: bytes of the slices with pseudo-outliers and of their labels, (B, H, W) float32 each, where the detector
+    uses them; then of the slices as they are, (B, H, W) uint8. shape: (B, H, W). redrawn: pseudo-outliers drawn again
+    by the epsilon rule; forced: those that needed the visible shift.
     """
 
     step: int
-    clean: Tensor
-    image: Tensor | None = None
-    label: Tensor | None = None
+    values: Tensor
+    shape: tuple[int, ...]
     redrawn: int = 0
     forced: int = 0
+
+
+def parts_of(values: Tensor, shape: tuple[int, ...]) -> list[Tensor]:
+    """The slices of a HostBatch's values, wherever these lie, and where there are pseudo-outliers image and label."""
+    size = prod(shape)
+    if values.numel() == size:
+        return [values.view(shape)]
+    image, label = values[: 8 * size].view(torch.float32).view(2, *shape)
+    return [values[8 * size :].view(shape), image, label]
 
 
 class Drawing(Dataset[HostBatch]):
@@ -64,14 +74,17 @@ class Drawing(Dataset[HostBatch]):
 
     def __getitem__(self, key: Key) -> HostBatch:
         pixels = self.table.images(self.rows[key.chosen])
-        clean = torch.from_numpy(pixels)
         if not self.config.detector.uses_outliers:
-            return HostBatch(key.step, clean)
+            return HostBatch(key.step, torch.from_numpy(pixels).view(-1), pixels.shape)
         drawn = self.draw(pixels, key)
-        image, label = (torch.from_numpy(np.stack(each)) for each in zip(*(pair for _, pair in drawn), strict=True))
+        values = torch.empty(9 * pixels.size, dtype=torch.uint8)
+        clean, image, label = (part.numpy() for part in parts_of(values, pixels.shape))
+        clean[:] = pixels
+        np.stack([pair.image for _, pair in drawn], out=image)
+        np.stack([pair.label for _, pair in drawn], out=label)
         layers = [layer for outlier, _ in drawn if outlier is not None for layer in outlier.layers]
         redrawn, forced = sum(one.tries - 1 for one in layers), sum(one.forced for one in layers)
-        return HostBatch(key.step, clean, image, label, redrawn, forced)
+        return HostBatch(key.step, values, pixels.shape, redrawn, forced)
 
     def draw(self, pixels: NDArray[np.uint8], key: Key) -> list[tuple[PseudoOutlier | None, Drawn]]:
         """The pseudo-outliers of the slices (B, H, W) that a key names, decided and drawn."""
@@ -96,18 +109,16 @@ class Batches:
     ) -> None:
         self.device = device
         self.drawing = Drawing(config, table, seed, rows)
-        self.order = Order(seed, len(rows), ceil(len(rows) / config.training.batch))
-        self._steps = len(self.order) * config.training.epochs
-        self._ahead = _ahead(self.drawing, self.order, workers) if workers else None
+        self.order = Order(seed, len(rows), ceil(len(rows) / config.training.batch), config.training.epochs)
+        self._ahead = _Ahead(self.drawing, self.order, workers) if workers else None
 
     def epoch(self, number: int) -> Iterator[tuple[Batch, HostBatch]]:
         """Every slice once, in an order of this epoch's own; batches differ by one slice at most.
 
         Raises HelperDied when a process that draws was killed.
         """
-        self.order.epoch = number
-        drawn = map(self.drawing.__getitem__, self.order) if self._ahead is None else _received(self._ahead)
-        for batch in drawn:
+        here = map(self.drawing.__getitem__, self.order.keys(number))
+        for batch in self._ahead.epoch(number) if self._ahead else here:
             yield self._on_device(batch), batch
 
     def close(self) -> None:
@@ -115,13 +126,11 @@ class Batches:
         self._ahead = None
 
     def _on_device(self, drawn: HostBatch) -> Batch:
-        clean = _planes(self._sent(drawn.clean).float() / 255)
-        if drawn.image is None or drawn.label is None:
-            image, label = clean, torch.zeros_like(clean[:, 0])
-        else:
-            image, label = _planes(self._sent(drawn.image)), self._sent(drawn.label)
+        pixels, *pair = parts_of(self._sent(drawn.values), drawn.shape)
+        clean = _planes(pixels.float() / 255)
+        image, label = (_planes(pair[0]), pair[1]) if pair else (clean, torch.zeros_like(clean[:, 0]))
         drawing = torch.Generator(self.device).manual_seed(_mixed(self.drawing.seed, drawn.step))
-        return Batch(image, label, clean, drawn.step / self._steps, drawing)
+        return Batch(image, label, clean, drawn.step / self.order.steps, drawing)
 
     def _sent(self, values: Tensor) -> Tensor:
         """On the device; from pinned memory, so that nobody waits for the copy."""
@@ -134,35 +143,52 @@ class Batches:
 
 
 class Order:
-    """Which slices each batch of `epoch` takes."""
+    """Which slices each batch of each epoch takes."""
 
-    def __init__(self, seed: int, rows: int, per_epoch: int) -> None:
-        self.seed, self.rows, self.per_epoch, self.epoch = seed, rows, per_epoch, 1
+    def __init__(self, seed: int, rows: int, per_epoch: int, epochs: int) -> None:
+        self.seed, self.rows, self.per_epoch, self.epochs = seed, rows, per_epoch, epochs
+        self.steps = per_epoch * epochs
 
-    def __iter__(self) -> Iterator[Key]:
-        order = np.random.default_rng([self.seed, self.epoch, _ORDER]).permutation(self.rows)
+    def keys(self, epoch: int) -> Iterator[Key]:
+        """Of the batches of an epoch, counted from 1."""
+        order = np.random.default_rng([self.seed, epoch, _ORDER]).permutation(self.rows)
         for step, chosen in enumerate(np.array_split(order, self.per_epoch)):
-            yield Key(chosen, self.epoch, (self.epoch - 1) * self.per_epoch + step)
+            yield Key(chosen, epoch, (epoch - 1) * self.per_epoch + step)
 
-    def __len__(self) -> int:
-        return self.per_epoch
+    def keys_from(self, epoch: int) -> Iterator[Key]:
+        """Of the batches of this epoch and of all that follow."""
+        return chain.from_iterable(map(self.keys, range(epoch, self.epochs + 1)))
 
 
-def _ahead(drawing: Drawing, order: Order, workers: int) -> "DataLoader[HostBatch]":
-    """The batches of an order, drawn ahead by other processes; they live as long as the loader."""
-    # Copies of a process that has loaded everything and started nothing: they begin at once, with no thread or GPU of
-    # this one's.
-    server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload(["core.drawing_server"])
-    return DataLoader(
-        drawing,
-        batch_size=None,
-        sampler=order,
-        num_workers=workers,
-        persistent_workers=True,
-        multiprocessing_context=server,
-        worker_init_fn=_begin,
-    )
+class _Ahead:
+    """The batches of an order, drawn ahead by other processes: the first ones of an epoch while the last is scored."""
+
+    def __init__(self, drawing: Drawing, order: Order, workers: int) -> None:
+        self._drawing, self._order, self._workers = drawing, order, workers
+        self._coming: Iterator[HostBatch] = iter(())
+        self._next: int | None = None  # the epoch whose batches come, None in the middle of one
+
+    def epoch(self, number: int) -> Iterator[HostBatch]:
+        """Its batches. Epochs that are not asked for in turn cost new processes."""
+        if number != self._next:
+            self._coming = _received(self._loader(number))
+        self._next = None
+        yield from islice(self._coming, self._order.per_epoch)
+        self._next = number + 1
+
+    def _loader(self, number: int) -> "DataLoader[HostBatch]":
+        # Copies of a process that has loaded everything and started nothing: they begin at once, with no thread or GPU
+        # of this one's.
+        server = multiprocessing.get_context("forkserver")
+        server.set_forkserver_preload(["core.drawing_server"])
+        return DataLoader(
+            self._drawing,
+            batch_size=None,
+            sampler=self._order.keys_from(number),
+            num_workers=self._workers,
+            multiprocessing_context=server,
+            worker_init_fn=_begin,
+        )
 
 
 def _received(loader: "DataLoader[HostBatch]") -> Iterator[HostBatch]:

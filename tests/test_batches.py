@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -50,26 +51,39 @@ def test_processes_end_with_a_training_that_is_given_up(healthy: SliceTable) -> 
 def test_a_process_that_is_killed_is_told_as_such(healthy: SliceTable) -> None:
     before = set(multiprocessing.active_children())
     batches = Batches(FPI, healthy, 3, np.arange(len(healthy)), torch.device("cpu"), 2)
-    next(batches.epoch(1))
+    epochs = chain.from_iterable(map(batches.epoch, range(1, 9)))
+    next(epochs)
     for child in set(multiprocessing.active_children()) - before:
         child.kill()
     with pytest.raises(HelperDied, match="draws pseudo-outliers was killed"):
-        list(batches.epoch(2))
+        list(epochs)
+
+
+def test_epochs_that_follow_each_other_cost_no_new_processes(healthy: SliceTable) -> None:
+    before = set(multiprocessing.active_children())
+    batches = Batches(FPI, healthy, 3, np.arange(len(healthy)), torch.device("cpu"), 2)
+    found = []
+    for number in (4, 5):
+        for _ in batches.epoch(number):
+            found.append(set(multiprocessing.active_children()) - before)
+    assert len(found[0]) == 2
+    assert found == found[:1] * len(found)
 
 
 PROGRAM = """
 import multiprocessing, signal, sys
 import numpy, torch
 from core.batches import Batches
-from core.config import Config
+from core.config import Config, override
 from core.slices import open_table
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what starts the tests may ignore it
 table = open_table(sys.argv[1])
-batches = Batches(Config(), table, 0, numpy.arange(len(table)), torch.device("cpu"), 2)
+endless = override(Config(), {"training.epochs": 100_000})
+batches = Batches(endless, table, 0, numpy.arange(len(table)), torch.device("cpu"), 2)
 print("begun", flush=True)
-while True:
-    for _ in batches.epoch(1):
+for number in range(1, endless.training.epochs):
+    for _ in batches.epoch(number):
         print(*(child.pid for child in multiprocessing.active_children()), flush=True)
 """
 

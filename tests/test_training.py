@@ -108,6 +108,4 @@ def test_rows_draw_the_same_whoever_else_is_trained_on(healthy: SliceTable) -> N
     few, every = np.array([4, 9]), np.arange(len(healthy))
     one = Drawing(SMALL, healthy, 0, few)[Key(np.array([0, 1]), 1, 0)]
     two = Drawing(SMALL, healthy, 0, every)[Key(np.array([4, 9]), 1, 0)]
-    assert one.image is not None
-    assert two.image is not None
-    assert torch.equal(one.image, two.image)
+    assert torch.equal(one.values, two.values)

@@ -68,11 +68,10 @@ def plain_steps(config: Config, images: np.ndarray, device: str, workers: int = 
 
 def our_steps(config: Config, table: SliceTable, device: str) -> Iterator[Tensor]:
     """The loss after each step of this project's training, for ever; nothing waits for a GPU."""
-    run = _Run(config, table, 0, np.arange(len(table)), torch.device(device))
+    endless = override(config, {"training.epochs": 100_000})
+    run = _Run(endless, table, 0, np.arange(len(table)), torch.device(device))
     run.detector.train()
-    number = 0
-    while True:
-        number += 1
+    for number in range(1, endless.training.epochs):
         for batch, _ in run.batches.epoch(number):
             yield run.step(batch)
 
