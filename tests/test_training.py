@@ -1,5 +1,6 @@
 """Training: it learns, resumes bit for bit, falls back from damage, and refuses what cannot work."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def test_a_resumed_training_equals_an_uninterrupted_one(
     assert _equal(_weights(config, healthy, tmp_path), _weights(config, healthy))
 
 
-@pytest.mark.parametrize("damage", ["cut", "missing", "swapped"])
+@pytest.mark.parametrize("damage", ["cut", "missing", "swapped", "older"])
 def test_a_damaged_checkpoint_costs_one_epoch(damage: str, healthy: SliceTable, tmp_path: Path) -> None:
     training = train(FULL, healthy, seed=3, checkpoints=tmp_path)
     for _ in range(3):
@@ -74,6 +75,9 @@ def test_a_damaged_checkpoint_costs_one_epoch(damage: str, healthy: SliceTable, 
         (newest / "training.safetensors").write_bytes(content[: len(content) // 2])
     elif damage == "missing":
         (newest / "state.json").unlink()
+    elif damage == "older":
+        state = json.loads((newest / "state.json").read_text())
+        (newest / "state.json").write_text(json.dumps(state | {"format": state["format"] - 1}))
     else:
         shutil.copy(tmp_path / "epoch-00002" / "model.safetensors", newest / "model.safetensors")
     again = train(FULL, healthy, seed=3, checkpoints=tmp_path)
