@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from core.intervals import Interval, tails
 from core.metrics import Ranking, ScoreHistogram, matched_auroc, pooled, rank, rankings_of
@@ -193,8 +193,8 @@ def _interval(estimate: float, values: NDArray[np.float64], level: float, subjec
     usable = values[np.isfinite(values)]
     if subjects < 2 or usable.size < values.size / 2:
         return None
-    reach = stats.t.ppf(ends, subjects - 1) * np.sqrt(subjects / (subjects - 1))
-    low, high = np.quantile(usable, stats.norm.cdf(reach))
+    reach = special.stdtrit(subjects - 1, ends) * np.sqrt(subjects / (subjects - 1))
+    low, high = np.quantile(usable, special.ndtr(reach))
     method = f"expanded percentile bootstrap of subjects and seeds, {usable.size} of {values.size} resamples"
     return Interval(estimate, float(low), float(high), level, subjects, seeds, method)
 
