@@ -14,6 +14,7 @@ from core.slices.cache import open_cached
 from core.slices.table import SliceTable
 
 FORMAT = 1
+_NEEDED = ("study", "objective", "verdict", "config", "controls", "seeds", "tables")
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,11 @@ def find_best(name: str | None, runs: Path | None = None) -> Best:
             continue
         except ValueError as damaged:
             raise BadStudy(f"{folder / 'best.json'}: not JSON: {damaged}") from None
-        if data.get("format") != FORMAT:
-            raise BadStudy(f"{folder / 'best.json'}: has format {data.get('format')}, expected {FORMAT}")
+        version = data.get("format") if isinstance(data, dict) else None
+        if version != FORMAT:
+            raise BadStudy(f"{folder / 'best.json'}: has format {version}, expected {FORMAT}")
+        if missing := [needed for needed in _NEEDED if needed not in data]:
+            raise BadStudy(f"{folder / 'best.json'}: lacks {missing[0]!r}; python -m study.search writes it anew")
         return Best(folder, data)
     known = sorted(file.parent.name for file in runs.glob("*/best.json"))
     wanted = f"study {name!r} has" if name else "there is"

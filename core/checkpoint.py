@@ -25,7 +25,7 @@ from core.durable import replacing, write_json
 from core.errors import BadInput
 from core.mirror import fetch, is_remote, names, publish, withdraw
 
-FORMAT = 2
+FORMAT = 3
 KEPT = 2  # the newest and the one before it, in case the newest is damaged
 _FILES = ("model.safetensors", "training.safetensors")
 
@@ -59,13 +59,13 @@ def save(folder: Path, epoch: int, checkpoint: Checkpoint) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
         if is_remote(folder):
             shutil.rmtree(target, ignore_errors=True)
-    for old in [name for name in names(folder) if name.startswith("epoch-")][:-KEPT]:
+    for old in _epochs(folder)[:-KEPT]:
         withdraw(folder / old)
 
 
 def newest(folder: Path) -> Checkpoint | None:
     """The newest checkpoint under `folder` that is whole, else the one before it, else None."""
-    for name in sorted((name for name in names(folder) if name.startswith("epoch-")), reverse=True):
+    for name in reversed(_epochs(folder)):
         candidate = folder / name
         try:
             fetch(candidate)
@@ -79,6 +79,11 @@ def newest(folder: Path) -> Checkpoint | None:
             if is_remote(candidate):
                 shutil.rmtree(candidate, ignore_errors=True)
     return None
+
+
+def _epochs(folder: Path) -> list[str]:
+    """Names of the checkpoints, oldest first; beyond 99,999 they are longer."""
+    return sorted((name for name in names(folder) if name.startswith("epoch-")), key=lambda name: (len(name), name))
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
@@ -113,6 +118,8 @@ def load_detector(folder: Path, device: torch.device | str = "cpu") -> tuple[nn.
         raise BadInput(f"{missing.filename}: not found; expected a folder written by core.train") from None
     except (ValueError, SafetensorError) as damaged:
         raise BadInput(f"{folder}: cannot be read as a detector: {damaged}") from None
+    if wrong := [name for name, tensor in weights.items() if not tensor.isfinite().all()]:
+        raise BadInput(f"{folder / 'model.safetensors'}: {wrong[0]} holds NaN or infinity, expected finite weights")
     detector = config.detector.build(config.loss)
     try:
         detector.load_state_dict(weights)

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -68,12 +69,17 @@ def to_dict(config: Config) -> dict[str, Any]:
 def from_dict(data: object, where: str = "configuration") -> Config:
     """Validate plain data. Raises BadConfig naming the dotted path, the value and what was expected."""
     try:
-        return _ADAPTER.validate_python(data)
+        config = _ADAPTER.validate_python(data)
     except ValidationError as error:
         first = error.errors()[0]
         path = ".".join(str(part) for part in first["loc"] if not _is_tag(part, first["loc"]))
         value = "" if isinstance(first["input"], dict) else f" = {first['input']!r}"
-        raise BadConfig(f"{where}: {path}{value}: {first['msg']}{_near(first)}") from None
+        told = first["msg"].removeprefix("Value error, ")
+        raise BadConfig(f"{where}: {path}{value}: {told}{_near(first)}") from None
+    for path, value in flatten(to_dict(config)).items():
+        if isinstance(value, float) and not isfinite(value):
+            raise BadConfig(f"{where}: {path} = {value!r}: Input should be a finite number")
+    return config
 
 
 def flatten(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -131,7 +137,7 @@ def _near(error: ErrorDetails) -> str:
 def _is_tag(part: int | str, loc: tuple[int | str, ...]) -> bool:
     """Pydantic puts the chosen kind of a union into the path; ours does not have it."""
     index = loc.index(part)
-    return index > 0 and ".".join(map(str, loc[:index])) in _UNIONS and index + 1 < len(loc)
+    return index > 0 and ".".join(map(str, loc[:index])) in _UNIONS
 
 
 def parse_setting(text: str) -> tuple[str, Any]:

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from core.console import out, run
+from core.console import err, out, run
 from core.errors import BadConfig, nearest
 from core.options import DATA, Device
 
@@ -86,6 +86,8 @@ def main(
             wrong = f"--level {level}" if level is not None else f"{given[1]}"
             raise BadConfig(f"{wrong}: expected only with --protocol mood")
         result = score_table(given[0] if given else None, table, validation, normal, device)
+        for warning in result["warnings"]:
+            err.print(warning, style="yellow", markup=False)
         out.print(f"detector {result['detector']}, table {result['test']['path']}", markup=False)
         out.print(results_table(result, from_score=result["score"]))
         out.print(result["floor_verdict"]["sentence"], markup=False)

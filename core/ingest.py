@@ -96,11 +96,13 @@ def main(
             rich_help_panel=_CHOSEN,
         ),
     ] = None,
-    side: Annotated[int, typer.Option(metavar="N", help="Pixels of the square slices.", rich_help_panel=_MADE)] = 128,
+    side: Annotated[
+        int | None, typer.Option(metavar="N", help="Pixels of the square slices. Default: 128.", rich_help_panel=_MADE)
+    ] = None,
     plane: Annotated[
-        Literal["axial", "coronal", "sagittal"],
-        typer.Option(help="Of the slices, in the volume's canonical axes.", rich_help_panel=_MADE),
-    ] = "axial",
+        Literal["axial", "coronal", "sagittal"] | None,
+        typer.Option(help="Of the slices, in the volume's canonical axes. Default: axial.", rich_help_panel=_MADE),
+    ] = None,
     equalise: Annotated[
         Literal["volume", "slice", "none"] | None,
         typer.Option(
@@ -123,16 +125,6 @@ def main(
     from core.slices.sources import open_source
     from core.slices.table import open_table
 
-    if source == "phantom":
-        if path or table:
-            raise BadInput("phantom takes neither a path nor --out, since its tables lie in runs/phantom")
-        with shown(out, "phantoms") as progress:
-            tables = demo_tables(progress=progress)
-        for one in tables:
-            _tell(open_table(one))
-        return
-    if path is None:
-        raise BadInput(f"{source} needs the place of its volumes: python -m core.ingest {source} PATH")
     options = {
         "modality": modality,
         "tumour-free": tumour_free,
@@ -142,10 +134,27 @@ def main(
         "group": group,
         "masks": masks,
     }
+    made: dict[str, Any] = {
+        "side": side, "slices": slices, "plane": plane, "equalise": equalise, "foreground": foreground
+    }  # fmt: skip
+    if source == "phantom":
+        if path or table:
+            raise BadInput("phantom takes neither a path nor --out, since its tables lie in runs/phantom")
+        if given := [
+            name
+            for name, value in {"dataset": dataset, **options, **made}.items()
+            if value is not None and value is not False
+        ]:
+            raise BadInput(f"phantom takes no --{given[0]}, since its tables are always the same")
+        with shown(out, "phantoms") as progress:
+            tables = demo_tables(progress=progress)
+        for one in tables:
+            _tell(open_table(one))
+        return
+    if path is None:
+        raise BadInput(f"{source} needs the place of its volumes: python -m core.ingest {source} PATH")
     chosen = open_source(source, path, dataset, options)
-    changed: dict[str, Any] = {"slices": slices, "equalise": equalise, "foreground": foreground}
-    changed = {name: value for name, value in changed.items() if value is not None}
-    settings = replace(chosen.preprocessing, side=side, plane=plane, **changed)
+    settings = replace(chosen.preprocessing, **{name: value for name, value in made.items() if value is not None})
     table = table or Path("runs/slices") / f"{chosen.name}.arrow"
     with shown(out, "volumes") as progress:
         report = ingest(chosen, table, settings, workers=workers, progress=progress)

@@ -35,9 +35,9 @@ def main(
     device: Device = "auto",
 ) -> None:
     """Score the cases of a folder as the MOOD challenge asks."""
-    if source.resolve() == target.resolve():
-        raise BadInput(f"{target}: is the folder of the cases, which maps of the same names would replace")
     cases = scans(source)
+    if level == "pixel" and (case := next((case for case in cases if case.parent.resolve() == target.resolve()), None)):
+        raise BadInput(f"{target}: is the folder of {case.name}, which a map of the same name would replace")
     predictors = [open_detector(place(each), choose_device(device)) for each in detectors]
 
     def keep(_: str, prediction: Prediction) -> None:

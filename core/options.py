@@ -16,7 +16,9 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PATH=VALUE", help="Dotted path of core/config.py and value; may be repeated."),
 ]
-Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Seed of all randomness.")]
+Seed = Annotated[
+    int | None, typer.Option(min=0, max=2**32 - 1, metavar="N", help="Seed of all randomness. Default: 0.")
+]
 Runs = Annotated[
     Path | None,
     typer.Option(

@@ -31,13 +31,19 @@ def main(
     ] = None,
     held_out: Annotated[
         float,
-        typer.Option(min=0.01, max=0.99, metavar="SHARE", help="Of the subjects, held out.", rich_help_panel=_SIZE),
+        typer.Option(
+            min=0.01,
+            max=0.99,
+            metavar="SHARE",
+            help="Of the subjects, held out; at most as many as the probe has slices.",
+            rich_help_panel=_SIZE,
+        ),
     ] = 0.25,
     per_family: Annotated[
         int, typer.Option(min=1, metavar="N", help="Altered slices of each family.", rich_help_panel=_SIZE)
     ] = 30,
     clean: Annotated[int, typer.Option(min=1, metavar="N", help="Unaltered slices.", rich_help_panel=_SIZE)] = 60,
-    seed: Seed = 0,
+    seed: Seed = None,
 ) -> None:
     """Hold subjects out and write the probe made of them. The study never trains on these subjects."""
     from core.probes import FAMILIES, build_probe
@@ -46,7 +52,7 @@ def main(
 
     slices = open_table(table or demo_tables()[0])
     target = path or slices.path.with_name("probe.arrow")
-    probe = build_probe(slices, target, held_out=held_out, per_family=per_family, clean=clean, seed=seed)
+    probe = build_probe(slices, target, held_out=held_out, per_family=per_family, clean=clean, seed=seed or 0)
     out.print(f"from {slices.path}: held out {', '.join(probe.subjects)}", markup=False)
     kept = len(slices.subjects) - len(probe.subjects)
     out.print(f"{kept} subjects remain for training", markup=False)

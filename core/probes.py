@@ -158,15 +158,21 @@ def build_probe(
 ) -> SliceTable:
     """Hold subjects out of a table of healthy slices and write the probe made of them.
 
-    held_out: share or number of the subjects. per_family: altered slices of each family. clean: unaltered slices.
-    Slices are spread evenly over the held-out subjects and drawn with replacement only where these run short.
-    Raises BadInput with fewer than two subjects, or when the table is not all normal.
+    held_out: share or number of the subjects, never more than the probe has slices. per_family: altered slices of
+    each family. clean: unaltered slices. Slices are spread evenly over the held-out subjects and drawn with replacement
+    only where these run short.
+    Raises BadInput with fewer than two subjects, when the table is not all normal, or when `path` is the table itself.
     """
+    if path.resolve() == table.path.resolve():
+        raise BadInput(f"{path}: is the table that the probe is made from, expected another file")
     if not table.normal.all():
         raise BadInput(
             f"{table.path}: {int((~table.normal).sum())} slices carry a lesion mask; a probe needs healthy ones"
         )
     _, subjects = split_subjects(table.subjects, held_out, seed)
+    places = clean + per_family * len(FAMILIES)
+    if len(subjects) > places:
+        _, subjects = split_subjects(table.subjects, places, seed)
     metadata = TableMetadata(
         preprocessing=table.metadata.preprocessing,
         source={
@@ -197,7 +203,8 @@ def _volumes(
                 f"{table.path}: subject {subject} has no slice with {_LEAST_TISSUE:.0%} tissue for the probe"
             )
         queue = cycle(rows)
-        others = table.rows_of([subjects[(number + 1) % len(subjects)]])
+        following = subjects[(number + 1) % len(subjects)]
+        others = table.rows_of([following]) if following != subject else table.rows_without(subjects)
         images, masks, chosen = [], [], []
         for name in mine:
             row, altered, mask = _place(name, table, queue, others, rng)

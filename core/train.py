@@ -36,17 +36,31 @@ def main(
     runs: Runs = None,
     table: HealthyTable = None,
     preset: Annotated[
-        str, typer.Option(metavar="NAME", help="To start from; see core/presets/.", rich_help_panel=_ONE)
-    ] = "paper",
+        str | None,
+        typer.Option(metavar="NAME", help="To start from; see core/presets/. Default: paper.", rich_help_panel=_ONE),
+    ] = None,
     settings: Settings = None,
-    seed: Seed = 0,
+    seed: Seed = None,
     folder: Annotated[
-        Path,
-        typer.Option("--out", metavar="FOLDER", help="For checkpoints and the detector.", rich_help_panel=_ONE),
-    ] = Path("runs/train"),
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FOLDER",
+            help="For checkpoints and the detector. Default: runs/train.",
+            rich_help_panel=_ONE,
+        ),
+    ] = None,
     device: Device = "auto",
 ) -> None:
     """Train a detector: a study's winner with --best, or one configuration."""
+    if best:
+        unused = {"--train": table, "--preset": preset, "--set": settings, "--seed": seed, "--out": folder}
+    else:
+        unused = {"argument": study, "--again": again or None, "--runs": runs}
+    for option, value in unused.items():
+        if value is not None:
+            told = option if value is True else f"{option} {value[0] if isinstance(value, list) else value}"
+            raise BadConfig(f"{told}: expected only {'without' if best else 'with'} --best")
     if best:
         _best(study, runs, again, device)
         return
@@ -58,15 +72,14 @@ def main(
     from core.slices.table import open_table
     from core.training import train
 
-    if study is not None:
-        raise BadConfig(f"argument {study!r}: a study is expected only with --best")
+    preset, folder = preset or "paper", folder or Path("runs/train")
     if preset not in PRESETS:
         raise BadConfig(f"--preset {preset!r}: expected one of {', '.join(PRESETS)}{nearest(preset, PRESETS)}")
     config = override(PRESETS[preset], dict(parse_setting(item) for item in settings or []), "--set")
     slices = open_table(table or demo_tables()[0])
     out.print(f"training on {slices.path}: {len(slices)} slices of {len(slices.subjects)} subjects", markup=False)
     out.print(f"departures from the paper: {differences(config) or 'none'}", markup=False)
-    for epoch in train(config, slices, seed=seed, device=device, checkpoints=folder / "checkpoints"):
+    for epoch in train(config, slices, seed=seed or 0, device=device, checkpoints=folder / "checkpoints"):
         kept = " (from a checkpoint)" if epoch.replayed else ""
         out.print(f"epoch {epoch.number}/{config.training.epochs}: loss {epoch.loss:.4f}, {epoch.seconds:.1f} s{kept}")
     save_detector(folder, epoch.detector, config)

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ from core import checkpoint
 from core.adam import adam, align_gradients, align_state, set_rate
 from core.batches import Batches
 from core.captured import Captured, Update
-from core.config import Config, Training, to_dict
+from core.config import Config, Training, flatten, to_dict
 from core.detectors import Batch, Settling
 from core.errors import BadConfig, BadStudy, BadTable, TrainingFailed, nearest
+from core.mirror import address
 from core.provenance import provenance
 from core.slices.table import SliceTable
 
@@ -62,6 +64,16 @@ def choose_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
+def require_halving(config: Config, height: int, width: int) -> None:
+    """Raise BadConfig when slices of this size cannot be halved as often as the detector does."""
+    side = 2**config.detector.depth
+    if height % side or width % side:
+        raise BadConfig(
+            f"detector.depth = {config.detector.depth}: slices of {height}x{width} cannot be halved that often; "
+            f"expected sides that are multiples of {side}"
+        )
+
+
 def uses_bf16(training: Training, device: torch.device) -> bool:
     """Whether this training runs under bf16 autocast on this device."""
     if training.precision != "auto":
@@ -84,7 +96,7 @@ def train(
     """Train on the healthy slices of a table and yield each finished epoch.
 
     rows: those to train on, by default all. A slice's random draws follow from its row in the table, so they do not
-        depend on which others are trained on.
+        depend on which others are trained on, save for donors, which are drawn from among these.
     checkpoints: folder to write to and resume from. A resumed training yields the epochs of its history first, then
         goes on; the weights equal those of an uninterrupted one on the same kind of device bit for bit.
     Raises TrainingFailed when the loss is not finite, BadTable when a slice carries a lesion, BadConfig when the U-Net
@@ -95,8 +107,8 @@ def train(
     with closing(_Run(config, table, seed, rows, choose_device(device))) as run:
         history: list[dict[str, Any]] = []
         found = checkpoint.newest(checkpoints) if checkpoints else None
-        if found is not None:
-            run.restore(found)
+        if checkpoints and found:
+            run.restore(found, checkpoints)
             history = found.state["history"]
             yield from (Epoch(**past, detector=run.evaluated, replayed=True) for past in history)
         for number in range(len(history) + 1, config.training.epochs + 1):
@@ -118,16 +130,25 @@ class _Run:
             raise BadTable(
                 f"{table.path}: {int((~table.normal[rows]).sum())} of the training slices carry a lesion mask"
             )
-        side = 2**config.detector.depth
-        if table.height % side or table.width % side:
-            raise BadConfig(
-                f"detector.depth = {config.detector.depth}: slices of {table.height}x{table.width} cannot be halved "
-                f"that often; expected sides that are multiples of {side}"
-            )
-        self.config, self.seed, self.device = config, seed, device
+        require_halving(config, table.height, table.width)
+        least = min(config.training.batch, len(rows) % config.training.batch or config.training.batch)
+        self.config, self.device = config, device
+        self.identity = {
+            "config": to_dict(config),
+            "seed": seed,
+            "table": table.digest,
+            "rows": blake2b(rows.astype("<i8").tobytes(), digest_size=8).hexdigest(),
+        }
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             detector = config.detector.build(config.loss)
+        deepest = 2**config.detector.depth == max(table.height, table.width)
+        if least == 1 and deepest and any(isinstance(part, nn.BatchNorm2d) for part in detector.modules()):
+            raise BadConfig(
+                f"training.batch = {config.training.batch}: one of the batches of {len(rows)} slices has a single one, "
+                f"and at detector.depth = {config.detector.depth} batch normalisation sees one pixel of it; expected "
+                "another batch or a smaller depth"
+            )
         self.detector = detector.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.bf16 = uses_bf16(config.training, device)
         self.optimiser = adam(self.detector.parameters(), config.training.learning_rate, config.detector.betas, device)
@@ -204,18 +225,21 @@ class _Run:
             tensors |= {f"detector.{name}": tensor for name, tensor in self.detector.state_dict().items()}
             tensors["average.n"] = self.average.n_averaged
         state = {
-            "config": to_dict(self.config),
-            "seed": self.seed,
+            **self.identity,
             "history": history,
             "provenance": provenance(self.device) | {"bf16": self.bf16},
         }
         return checkpoint.Checkpoint(self.evaluated.state_dict(), tensors, state)
 
-    def restore(self, found: checkpoint.Checkpoint) -> None:
-        # The slice score is chosen after training and has no part in it.
-        same = found.state["config"] | {"score": self.config.score} == to_dict(self.config)
-        if not same or found.state["seed"] != self.seed:
-            raise BadStudy("the checkpoint folder belongs to another configuration or seed; expected an empty folder")
+    def restore(self, found: checkpoint.Checkpoint, folder: Path) -> None:
+        kept, asked = (flatten({name: state[name] for name in self.identity}) for state in (found.state, self.identity))
+        for name in sorted(kept.keys() | asked.keys()):
+            # The slice score is chosen after training and has no part in it.
+            if name != "config.score" and kept.get(name) != asked.get(name):
+                raise BadStudy(
+                    f"{address(folder)}: holds a training with {name.removeprefix('config.')} = {kept.get(name)!r}, "
+                    f"expected {asked.get(name)!r}, or an empty folder"
+                )
         raw = found.model if self.average is None else _under(found.training, "detector.")
         self.detector.load_state_dict(raw)
         optimiser = self.optimiser.state_dict()

@@ -63,3 +63,33 @@ def test_unsuitable_tables_are_refused(lesioned: SliceTable, tmp_path: Path) -> 
     with pytest.raises(BadInput, match="at least two subjects"):
         build_probe(alone, tmp_path / "probe.arrow")
     assert not (tmp_path / "probe.arrow").exists()
+
+
+def test_the_table_itself_is_not_replaced(healthy: SliceTable) -> None:
+    before = healthy.path.read_bytes()
+    with pytest.raises(BadInput, match=r"healthy.arrow: is the table that the probe is made from"):
+        build_probe(healthy, healthy.path)
+    assert healthy.path.read_bytes() == before
+
+
+def test_no_more_subjects_are_held_out_than_there_are_slices(tmp_path: Path) -> None:
+    many = write_table(tmp_path / "many.arrow", (volume(number, slices=2) for number in range(14)), TableMetadata())
+    probe = build_probe(many, tmp_path / "probe.arrow", held_out=13, per_family=1, clean=1)
+    assert len(probe) == len(probe.subjects) == 1 + len(FAMILIES)
+
+
+def test_foreign_anatomy_comes_from_another_subject(
+    healthy: SliceTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a single subject is held out."""
+    drawn = []
+
+    def spy(image: np.ndarray, other: np.ndarray, region: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        drawn.append((image, other))
+        return alter(image, other, region, rng)
+
+    alter = FAMILIES["blob-foreign"].alter
+    monkeypatch.setitem(FAMILIES, "blob-foreign", FAMILIES["blob-foreign"]._replace(alter=spy))
+    build_probe(healthy, tmp_path / "probe.arrow", held_out=1, per_family=3, clean=1)
+    assert drawn
+    assert not any(np.array_equal(image, other) for image, other in drawn)

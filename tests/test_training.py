@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from core import checkpoint
 from core.batches import Drawing, Key
 from core.config import Config, override
 from core.errors import BadConfig, BadStudy, BadTable, TrainingFailed
-from core.slices.table import SliceTable
+from core.slices.layout import TableMetadata
+from core.slices.table import SliceTable, write_table
 from core.training import train
+from tests.conftest import volume
 
 SMALL = override(
     Config(),
@@ -86,9 +89,31 @@ def test_a_damaged_checkpoint_costs_one_epoch(damage: str, healthy: SliceTable, 
 
 
 def test_a_folder_of_another_training_is_refused(healthy: SliceTable, tmp_path: Path) -> None:
-    next(train(SMALL, healthy, seed=3, checkpoints=tmp_path))
-    with pytest.raises(BadStudy, match="another configuration or seed"):
-        next(train(SMALL, healthy, seed=4, checkpoints=tmp_path))
+    folder = tmp_path / "checkpoints"
+    next(train(SMALL, healthy, seed=3, checkpoints=folder))
+    with pytest.raises(BadStudy, match=r"checkpoints: holds a training with seed = 3, expected 4, or an empty folder"):
+        next(train(SMALL, healthy, seed=4, checkpoints=folder))
+    with pytest.raises(BadStudy, match=r"with loss.alpha = 0.5, expected 0.25"):
+        next(train(override(SMALL, {"loss.alpha": 0.25}), healthy, seed=3, checkpoints=folder))
+    with pytest.raises(BadStudy, match=r"with rows = "):
+        next(train(SMALL, healthy, seed=3, rows=np.arange(30), checkpoints=folder))
+    other = write_table(tmp_path / "other.arrow", (volume(number) for number in range(1, 7)), TableMetadata())
+    with pytest.raises(BadStudy, match=f"with table = '{healthy.digest}', expected '{other.digest}'"):
+        next(train(SMALL, other, seed=3, checkpoints=folder))
+
+
+def test_the_newest_two_checkpoints_are_kept_however_long_their_numbers(healthy: SliceTable, tmp_path: Path) -> None:
+    training = train(SMALL, healthy, seed=3, checkpoints=tmp_path)
+    next(training)
+    training.close()
+    found = checkpoint.newest(tmp_path)
+    assert found is not None
+    for epoch in (99_998, 99_999, 100_000):
+        checkpoint.save(tmp_path, epoch, found._replace(state=found.state | {"number": epoch}))
+    assert {path.name for path in tmp_path.iterdir()} == {"epoch-99999", "epoch-100000"}
+    newest = checkpoint.newest(tmp_path)
+    assert newest is not None
+    assert newest.state["number"] == 100_000
 
 
 def test_a_loss_that_is_not_finite_ends_the_training(healthy: SliceTable) -> None:
@@ -104,6 +129,10 @@ def test_a_loss_that_is_not_finite_ends_the_training(healthy: SliceTable) -> Non
 def test_what_cannot_work_is_refused_before_it_begins(healthy: SliceTable, lesioned: SliceTable) -> None:
     with pytest.raises(BadConfig, match=r"detector.depth = 6.*32x32"):
         next(train(override(SMALL, {"detector.depth": 6}), healthy, seed=0))
+    deepest = override(SMALL, {"detector.depth": 5, "training.batch": 1})
+    with pytest.raises(BadConfig, match=r"training.batch = 1: .* batch normalisation sees one pixel"):
+        next(train(deepest, healthy, seed=0))
+    next(train(override(deepest, {"detector.norm": "none"}), healthy, seed=0))
     with pytest.raises(BadTable, match="carry a lesion"):
         next(train(SMALL, lesioned, seed=0))
 

@@ -13,7 +13,7 @@ from core.mirror import address, fetch
 from core.prediction.inference import NAME, Inference, load_inference, save_inference
 from core.prediction.volume import Predictor
 from core.slices.table import SliceTable, open_table
-from core.training import uses_bf16
+from core.training import require_halving, uses_bf16
 
 
 def open_detector(
@@ -39,6 +39,7 @@ def open_detector(
                 f"{address(folder)}: its maps have no scale yet; name a --probe, or a table of healthy slices "
                 "that it was not trained on"
             )
+        require_halving(config, made.side, made.side)
         known = Inference(made, before.calibration, before.threshold)
         if healthy is not None:
             measured = _measured(detector, config, healthy, made.side, device)

@@ -68,13 +68,14 @@ def load_inference(folder: Path) -> Inference | None:
         if content["format"] != FORMAT:
             raise BadInput(f"{address(path)}: has format {content['format']}, expected {FORMAT}")
         weights, knots, threshold = content["weights"], content["calibration"], content["threshold"]
+        threshold = None if threshold is None else float(threshold)
         calibration = Calibration(tuple(knots["logits"]), tuple(knots["values"])) if knots else None
         preprocessing = _preprocessing(content["preprocessing"] or {}, address(path))
     except (ValueError, KeyError, TypeError, AttributeError) as damaged:
         raise BadInput(f"{address(path)}: cannot be read ({damaged!r}); core.predict --train makes it anew") from None
     if weights != _digest(folder):
         raise BadInput(f"{address(path)}: belongs to other weights than model.safetensors beside it; remove it")
-    return Inference(preprocessing, calibration, None if threshold is None else float(threshold))
+    return Inference(preprocessing, calibration, threshold)
 
 
 def _preprocessing(recorded: dict[str, Any], where: str) -> Preprocessing | None:

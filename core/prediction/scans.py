@@ -41,6 +41,8 @@ def predict_scans(paths: list[Path], predictors: list[Predictor], keep: Kept, pr
             keep(stem(path), predict_volume(path, predictors))
         except BadVolume as mistake:
             skipped.append((path.name, str(mistake)))
+        except MemoryError:
+            skipped.append((path.name, f"{path}: does not fit into memory"))
         progress(done, len(paths), path.name)
     if len(skipped) == len(paths):
         raise BadInput(f"none of {len(paths)} scans can be used; the first: {skipped[0][1]}")

@@ -18,6 +18,7 @@ from core.slices.files import VolumeFile, nifti_by_name, require_folder, stem, s
 from core.slices.preprocess import Preprocessing
 from core.slices.rows import read_rows
 
+_MASKS = ("mask", "roi")
 _ABOUT_MASKS = {"space", "res", "den", "label", "desc", "hemi"}  # entities that say nothing of which scan it was
 
 
@@ -98,17 +99,21 @@ class BidsSource:
         if not scans:
             fault = f"has no anat/*_{self.suffix}.nii.gz"
             return [VolumeFile(self.name, subject.name, f"{subject.name}_{self.suffix}", subject, fault=fault)]
-        return [self._volume(subject, path, pipelines) for path in scans]
+        ill = self._lesion_masks(subject.name, pipelines) if self.masks is None else ""
+        return [self._volume(subject, path, ill) for path in scans]
 
-    def _volume(self, subject: Path, image: Path, pipelines: list[Path]) -> VolumeFile:
-        mask, fault = None, ""
-        anat = image.parent.relative_to(self.root)
-        if self.masks is None:
-            for folder in pipelines:
-                if any(_of_lesion(path) for path in _masks(folder / anat, image)):
-                    fault = f"has a lesion mask in derivatives/{folder.name}, so that it is no normal volume"
-        else:
-            found = _masks(self.root / "derivatives" / self.masks / anat, image)
+    def _lesion_masks(self, subject: str, pipelines: list[Path]) -> str:
+        """Why a subject does not count as normal; empty where nothing speaks against it."""
+        for folder in pipelines:
+            masks = (path for anat in _anat(folder / subject) for path in _with_suffix(anat, *_MASKS))
+            if any(_of_lesion(path) for path in masks):
+                return f"its subject has a lesion mask in derivatives/{folder.name}, so that it is no normal volume"
+        return ""
+
+    def _volume(self, subject: Path, image: Path, ill: str) -> VolumeFile:
+        mask, fault = None, ill
+        if self.masks is not None:
+            found = _masks(self.root / "derivatives" / self.masks / image.parent.relative_to(self.root), image)
             found = [path for path in found if _of_lesion(path)] or found
             mask = found[0] if len(found) == 1 else None
             if not found:
@@ -133,12 +138,12 @@ def _entities(path: Path) -> dict[str, str]:
 
 
 def _masks(folder: Path, image: Path) -> list[Path]:
-    """Masks that may belong to this image: whatever entity both name, they name alike."""
+    """Masks that may belong to this image: it has all entities that they name, save those about masks."""
     if not folder.is_dir():
         return []
     scan = _entities(image)
     found = []
-    for path in _with_suffix(folder, "mask", "roi"):
+    for path in _with_suffix(folder, *_MASKS):
         named = _entities(path)
         if "brain" in (named.get("label"), named.get("desc")):
             continue

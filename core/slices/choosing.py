@@ -30,8 +30,10 @@ def choose(root: Path, known: Collection[str], only: Collection[str] | None, exc
 def subject_list(text: str) -> tuple[str, ...]:
     """Names from `a,b,c`, or from a text file that holds one name a line. Raises BadInput when there is none."""
     path = Path(text)
+    # A long list is no name that a file can have, and asking for it fails.
+    in_file = "," not in text and path.is_file()
     try:
-        words = path.read_text(encoding="utf-8").splitlines() if path.is_file() else text.split(",")
+        words = path.read_text(encoding="utf-8").splitlines() if in_file else text.split(",")
     except UnicodeDecodeError as error:
         raise BadInput(f"{path}: not a text file with one subject a line") from error
     names = tuple(word.strip() for word in words if word.strip() and not word.strip().startswith("#"))

@@ -16,7 +16,7 @@ from core.slices.files import VolumeFile
 from core.slices.layout import TableMetadata
 from core.slices.nifti import claimed_size, read_mask, read_volume
 from core.slices.preprocess import Preprocessing, preprocess
-from core.slices.shards import write_batches
+from core.slices.shards import require_replaceable, write_batches
 from core.slices.source import Source
 from core.slices.staging import Files, Stage, piece_key
 from core.slices.table import SliceTable, open_table
@@ -72,6 +72,7 @@ def ingest(
     if not source.name or "/" in source.name or not source.name.isprintable():
         raise BadInput(f"dataset name {source.name!r}: expected a printable name without a slash")
     out = place(out)
+    require_replaceable(out)
     files = [_printable(file) for file in source.volumes()]
     workers = workers or min(usable_cores(), len(files))
     digest = sha256()

@@ -24,7 +24,9 @@ LARGEST = 2**31
 _HEADERS: dict[int, Any] = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
 _LONGEST_HEADER = 544
 _SILENT = Logger("silent", CRITICAL + 1)
+_NEAR = 1.0  # voxels that a mask's affine may be off, along any axis of the image
 _EDGES = (1e-3, 1e4)  # mm; beyond these an affine is wrong
+_LONGEST_EDGE = 100  # times the shortest; slices become squares in mm, which would have millions of columns
 _FARTHEST = 1e9  # mm, for a voxel's place
 _orientations: Any = nib.orientations  # untyped
 _IsalError: Any = isal_zlib.error  # a class, which its types take for an object
@@ -72,11 +74,9 @@ def read_mask(
     if mask.voxels.shape != image.voxels.shape:
         shape, expected = mask.voxels.shape, image.voxels.shape
         raise BadVolume(f"{path}: has shape {shape}, expected {expected} as {image.path.name} has")
-    away, voxel = _distance(mask, image), max(image.spacing)
-    if away > voxel:
-        raise BadVolume(
-            f"{path}: lies up to {away:.1f} mm away from {image.path.name}, expected at most {voxel:.1f} mm"
-        )
+    away = _distance(mask, image)
+    if away > _NEAR:
+        raise BadVolume(f"{path}: lies up to {away:.1f} voxels away from {image.path.name}, expected at most {_NEAR:g}")
     if labels:
         holds: NDArray[np.bool_] = mask.voxels != 0
         # Sorting millions of zeros would take longer than reading the file.
@@ -189,7 +189,10 @@ def _header(path: Path, head: bytes) -> Any:
 
 
 def _shape(path: Path, header: Any) -> tuple[int, int, int]:
-    shape = tuple(int(size) for size in header.get_data_shape())
+    try:
+        shape = tuple(int(size) for size in header.get_data_shape())
+    except HeaderDataError as error:
+        raise BadVolume(f"{path}: its header tells of no shape ({error})") from error
     # Some programs write a fourth dimension of length 1.
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
@@ -230,11 +233,14 @@ def _affine(path: Path, header: Any) -> NDArray[np.float64]:
     if np.isfinite(affine).all() and np.abs(affine).max() < _FARTHEST:
         edges = np.linalg.norm(affine[:3, :3], axis=0)
         if _EDGES[0] < edges.min() and edges.max() < _EDGES[1] and abs(np.linalg.det(affine[:3, :3] / edges)) > 1e-3:
+            if edges.max() > _LONGEST_EDGE * edges.min():
+                told = " x ".join(f"{edge:.3g}" for edge in edges)
+                raise BadVolume(f"{path}: its voxels are {told} mm, expected edges of at most {_LONGEST_EDGE} to 1")
             return affine
     raise BadVolume(f"{path}: its affine does not place voxels in space, expected three axes of finite length")
 
 
 def _distance(mask: Volume, image: Volume) -> float:
-    """The farthest, in mm, that a corner of the mask lies from the same corner of the image."""
+    """The farthest, in voxels along an axis of the image, that a corner of the mask lies from the image's."""
     corners = np.array(np.meshgrid(*[(0, size - 1) for size in image.voxels.shape], [1], indexing="ij")).reshape(4, -1)
-    return float(np.linalg.norm(((mask.affine - image.affine) @ corners)[:3], axis=0).max())
+    return float(np.abs(np.linalg.solve(image.affine, mask.affine @ corners) - corners).max())

@@ -155,7 +155,7 @@ def _images(
 
 
 def percentile(ordered: NDArray[np.float32], percent: float) -> float:
-    """np.percentile of ascending values, bit by bit: sorting all takes half as long as its selection of a few."""
+    """np.percentile of ascending values but for its last bit: sorting takes half as long as its selection of a few."""
     place = (len(ordered) - 1) * (percent / 100)
     below, share = int(place), place % 1
     low, high = ordered[below], ordered[min(below + 1, len(ordered) - 1)]

@@ -12,19 +12,28 @@ from pathlib import Path
 import pyarrow as pa
 
 from core.durable import beside, put
-from core.errors import BadTable
+from core.errors import BadInput, BadTable
 from core.mirror import names, withdraw
 from core.slices.layout import BATCH_DIGEST_KEY, TableMetadata, schema
 
 LIMIT = 4 << 30
 """Bytes at which a file is full; a batch is never divided."""
 _SHARDS_KEY = b"shards"
+_BEGINS = b"ARROW1"
 _Batches = Iterator[tuple[pa.RecordBatch, str]]
 
 
 def shard_folder(table: Path) -> Path:
     """Where a table's shards lie, if it has any."""
     return table.with_suffix(".shards")
+
+
+def require_replaceable(table: Path) -> None:
+    """Raise BadInput when what stands where a table is to be written is something else."""
+    if table.is_file():
+        with table.open("rb") as file:
+            if file.read(len(_BEGINS)) != _BEGINS:
+                raise BadInput(f"{table}: stands there and is not a slice table, expected another name for the table")
 
 
 def shards_of(shown: str, found: pa.Schema) -> list[str]:
@@ -43,8 +52,9 @@ def write_batches(
 ) -> None:
     """Write a table of batches with their digests, one after the other, and either whole or not at all.
 
-    Raises ValueError when there is no batch.
+    Raises ValueError when there is no batch, BadInput when another file would be lost.
     """
+    require_replaceable(path)
     folder = shard_folder(path)
     before = set(names(folder))
     shards: list[str] = []

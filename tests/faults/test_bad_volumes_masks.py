@@ -32,10 +32,15 @@ def nan_mask() -> tuple[np.ndarray, np.ndarray]:
     return np.full(SHAPE, np.nan, np.float32), np.eye(4)
 
 
+def beside_thick_slices() -> tuple[np.ndarray, np.ndarray]:
+    return np.zeros(SHAPE, np.uint8), np.array([[1, 0, 0, 1.5], [0, 1, 0, 0], [0, 0, 3, 0], [0, 0, 0, 1.0]])
+
+
 MASKS = {
     other_shape: "has shape (12, 14, 9), expected (12, 14, 10) as bad.nii.gz has",
-    other_place: "lies up to 8.0 mm away from bad.nii.gz, expected at most 1.0 mm",
-    mirrored: "lies up to 11.0 mm away from bad.nii.gz, expected at most 1.0 mm",
+    other_place: "lies up to 8.0 voxels away from bad.nii.gz, expected at most 1",
+    mirrored: "lies up to 11.0 voxels away from bad.nii.gz, expected at most 1",
+    beside_thick_slices: "lies up to 1.5 voxels away from bad.nii.gz, expected at most 1",
     negative: "holds the value -1, expected no negative value in a mask",
     nan_mask: "1680 of 1680 voxels are NaN or infinite, expected finite values",
 }
@@ -46,7 +51,8 @@ def test_a_bad_mask(make: Callable[[], tuple[np.ndarray, np.ndarray]], tmp_path:
     good(tmp_path)
     for n in range(3):
         save(tmp_path / "masks" / f"good{n}.nii.gz", np.zeros(SHAPE, np.uint8))
-    save(tmp_path / "images" / "bad.nii.gz", voxels())
+    thick = np.diag([1.0, 1, 3, 1]) if make is beside_thick_slices else np.eye(4)
+    save(tmp_path / "images" / "bad.nii.gz", voxels(), thick)
     save(tmp_path / "masks" / "bad.nii.gz", *make())
     check(ingest(FolderSource(tmp_path, "d"), tmp_path / "t.arrow", SMALL), MASKS[make])
 

@@ -66,7 +66,7 @@ def test_patients_are_not_taken_for_healthy(tmp_path: Path) -> None:
     make_bids(tmp_path)
     report = ingest(BidsSource(tmp_path, dataset="b"), tmp_path / "t.arrow", SMALL)
     assert report.table.subjects == ("b/sub-03", "b/sub-04")
-    reason = "has a lesion mask in derivatives/lesions, so that it is no normal volume"
+    reason = "its subject has a lesion mask in derivatives/lesions, so that it is no normal volume"
     assert dict(report.skipped) == dict.fromkeys(("sub-01_T2w", "sub-02_ses-1_T2w", "sub-02_ses-2_T2w"), reason)
 
 
@@ -114,3 +114,17 @@ def test_no_participants(tmp_path: Path) -> None:
     table.unlink()
     with pytest.raises(BadInput, match=r"participants\.tsv: no such file"):
         source.volumes()
+
+
+def test_a_lesion_anywhere_makes_the_whole_subject_no_normal(tmp_path: Path) -> None:
+    """In another session, and a mask of another acquisition than the scan that is read."""
+    for session in (1, 2):
+        write(tmp_path / "sub-01" / f"ses-{session}" / "anat" / f"sub-01_ses-{session}_T2w.nii.gz", session)
+    write(tmp_path / "sub-02" / "anat" / "sub-02_acq-hi_T2w.nii.gz", 3)
+    write(tmp_path / "sub-03" / "anat" / "sub-03_T2w.nii.gz", 4)
+    masks = tmp_path / "derivatives" / "lesions"
+    write(masks / "sub-01" / "ses-1" / "anat" / "sub-01_ses-1_label-lesion_mask.nii.gz", 0, mask=True)
+    write(masks / "sub-02" / "anat" / "sub-02_acq-lo_label-lesion_mask.nii.gz", 0, mask=True)
+    write(masks / "sub-03" / "anat" / "sub-03_desc-brain_mask.nii.gz", 0, mask=True)
+    told = faults(BidsSource(tmp_path))
+    assert {name for name, fault in told.items() if not fault} == {"sub-03_T2w"}

@@ -69,6 +69,8 @@ def test_the_same_patient_twice(tmp_path: Path) -> None:
 
 def test_subject_lists(tmp_path: Path) -> None:
     assert subject_list("a, b,c") == ("a", "b", "c")
+    many = [str(100_300 + number) for number in range(45)]
+    assert subject_list(",".join(many)) == tuple(many)  # longer than a file's name can be
     (tmp_path / "list.txt").write_text("a\n# not this\n\n b \n")
     assert subject_list(str(tmp_path / "list.txt")) == ("a", "b")
     with pytest.raises(BadInput, match="names no subject"):

@@ -51,6 +51,17 @@ def _ended(monkeypatch: pytest.MonkeyPatch, program: str, *words: str) -> int:
         ("core.probe --held-uot 0.5", "did you mean --held-out?"),
         ("core.export --ot detector.onnx", "did you mean --out?"),
         ("core.predict", "missing argument"),
+        ("core.train --set training.clip=Infinity", "training.clip = inf: Input should be a finite number"),
+        ("core.train --set synthesis.mask.min_width=99", "synthesis.mask: min_width = 99.0 must not exceed max_width"),
+        ("core.train --seed 99999999999999999999", "'--seed': Input should be less than or equal to 4294967295"),
+        ("core.train --best --train healthy.arrow", "--train healthy.arrow: expected only without --best"),
+        ("core.train --best --set loss.alpha=1", "--set loss.alpha=1: expected only without --best"),
+        ("core.train --best --seed 0", "--seed 0: expected only without --best"),
+        ("core.train --again", "--again: expected only with --best"),
+        ("core.train mine", "argument mine: expected only with --best"),
+        ("core.ingest phantom --plane coronal", "phantom takes no --plane"),
+        ("core.ingest phantom --slices 0", "phantom takes no --slices"),
+        ("core.ingest manifest mine.csv --out mine.csv", "mine.csv: stands there and is not a slice table"),
     ],
 )
 def test_the_nearest_name_is_told(
@@ -64,6 +75,7 @@ def test_the_nearest_name_is_told(
     monkeypatch.chdir(finished.folder.root.parents[1])
     Path("mine.toml").write_text(f'preset = "robusd"\n{SPACE}')
     Path("healthy.arrow").symlink_to(healthy_table)
+    Path("mine.csv").write_text("image,subject\nscan.nii.gz,one\n")
     assert _ended(monkeypatch, *line.split()) == 2
     said = capsys.readouterr()
     assert told in said.err
