@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from core.console import err, out, run
+from core.console import out, run
 from core.errors import BadConfig, nearest
 from core.options import DATA, Device
 
@@ -43,7 +43,7 @@ def main(
             "--test",
             "--table",
             metavar="TABLE",
-            help="Slice table to score. Default: the study's test table.",
+            help="Slice table to score. Default: that of the detector's study.",
             rich_help_panel=DATA,
         ),
     ] = None,
@@ -53,7 +53,7 @@ def main(
             "--probe",
             "--validation",
             metavar="TABLE",
-            help="Table that sets Dice's threshold. Default: the study's probe.",
+            help="Table that sets Dice's threshold. Default: the probe of the detector's study.",
             rich_help_panel=DATA,
         ),
     ] = None,
@@ -63,7 +63,7 @@ def main(
             "--train",
             "--normal",
             metavar="TABLE",
-            help="Healthy slices for the floor. Default: the study's training table.",
+            help="Healthy slices for the floor. Default: the training table of the detector's study.",
             rich_help_panel=DATA,
         ),
     ] = None,
@@ -86,9 +86,8 @@ def main(
             wrong = f"--level {level}" if level is not None else f"{given[1]}"
             raise BadConfig(f"{wrong}: expected only with --protocol mood")
         result = score_table(given[0] if given else None, table, validation, normal, device)
-        for warning in result["warnings"]:
-            err.print(warning, style="yellow", markup=False)
         out.print(f"detector {result['detector']}, table {result['test']['path']}", markup=False)
+        out.print(f"threshold from {result['threshold_from']}, floor from {result['floor_from']}", markup=False)
         out.print(results_table(result, from_score=result["score"]))
         out.print(result["floor_verdict"]["sentence"], markup=False)
         out.print(paper_table(result["paper"]))

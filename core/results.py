@@ -144,10 +144,11 @@ def leads(pairs: Sequence[Mapping[str, Any]], first: str) -> dict[str, Any]:
 
 
 def verdict_on_floor(entries: Sequence[dict[str, Any]], against: Mapping[str, Any]) -> dict[str, Any]:
-    """Whether the winner beats the best baseline in pixel-level average precision, in words and as a flag.
+    """Whether the first entry beats the best baseline in pixel-level average precision, in words and as a flag.
 
-    against: `leads` of the winner over every other entry. Clear means that the interval lies above 0.
+    against: `leads` of the first over every other entry. Clear means that the interval lies above 0.
     """
+    who = entries[0]["name"]
     names = [entry["name"] for entry in entries if entry["kind"] == "floor" and entry["name"] in against]
     if not names:
         return {"clear": False, "sentence": "The test table has no anomalous pixels, so nothing can be compared."}
@@ -155,11 +156,11 @@ def verdict_on_floor(entries: Sequence[dict[str, Any]], against: Mapping[str, An
     gap = against[best]
     figures = f"pixel AP is {_words(gap)} above {best}, the best score without training"
     if gap["low"] > 0:
-        return {"clear": True, "sentence": f"The winner clearly beats the floor: its {figures}."}
+        return {"clear": True, "sentence": f"The {who} clearly beats the floor: its {figures}."}
     if gap["estimate"] > 0:
-        return {"clear": False, "sentence": f"The winner is not clearly above the floor: its {figures}."}
+        return {"clear": False, "sentence": f"The {who} is not clearly above the floor: its {figures}."}
     figures = f"pixel AP minus that of {best}, the best score without training, is {_words(gap)}"
-    return {"clear": False, "sentence": f"The winner does not beat the floor: its {figures}."}
+    return {"clear": False, "sentence": f"The {who} does not beat the floor: its {figures}."}
 
 
 def _intervals(runs: Sequence[Evaluation], score: ScoreName) -> dict[str, dict[str, Any]]:

@@ -4,12 +4,13 @@ from collections.abc import Collection
 from pathlib import Path
 from uuid import uuid4
 
-from core.console import out
+from core.console import err, out
 from core.errors import BadConfig
 from core.mirror import address, fetch
 from core.probes import build_probe, held_out_families
+from core.slices.alike import namesakes, require_fit
 from core.slices.demo import demo_tables
-from core.slices.table import open_table
+from core.slices.table import SliceTable, open_table
 from study.events import checked
 from study.folder import Definition, StudyFolder, TableReference
 
@@ -40,22 +41,48 @@ def define(
 
     space: its text. trained: transforms that some trial may train on, so that no family like them is judged by.
     """
-    table = open_table(train, verify=True)
-    if probe is None:
-        probe = fetch(folder.root / "probe.arrow")
-        if not probe.exists():
-            build_probe(table, probe, seed=seed)
-    yardstick = open_table(probe, verify=True)
+    table, tested = open_table(train, verify=True), open_table(test) if test else None
+    recorded = checked(database) if database else None
+    yardstick = open_table(probe, verify=True) if probe else None
+    if not folder.definition_file.exists():
+        require_fit(table, probe=yardstick, test=tested)
+        warn_of_namesakes(table, tested)
+    yardstick = yardstick or _own_probe(folder, table, seed)
     return Definition(
         space_name=space_name,
         space=space,
         train=TableReference.to(table),
         probe=TableReference.to(yardstick),
         families=tuple(held_out_families(yardstick, trained)),
-        test=TableReference.to(open_table(test)) if test else None,
-        database=checked(database) if database else None,
-        identity=uuid4().hex[:8] if database else "",
+        test=TableReference.to(tested) if tested else None,
+        database=recorded,
+        identity=uuid4().hex[:8] if recorded else "",
     )
+
+
+def _own_probe(folder: StudyFolder, table: SliceTable, seed: int) -> SliceTable:
+    """The probe that a study built for itself, or builds now. A begun study keeps the one that it began with."""
+    path = fetch(folder.root / "probe.arrow")
+    if path.exists():
+        found = open_table(path, verify=True)
+        source = found.metadata.source
+        if folder.definition_file.exists() or (source.get("from"), source.get("seed")) == (table.digest, seed):
+            return found
+        # Left by a call that named another table and was refused.
+        path.unlink()
+    return build_probe(table, path, seed=seed)
+
+
+def warn_of_namesakes(train: SliceTable, test: SliceTable | None) -> None:
+    """Say so where two data sets have subjects of one name: whether these are the same people, only the user knows."""
+    names = namesakes(train, test) if test else []
+    if test and names:
+        err.print(
+            f"{len(names)} names of subjects, such as {names[0]}, are in both {train.path.name} and {test.path.name}, "
+            "of different data sets; if they are the same people, ingest both tables with one --dataset",
+            style="yellow",
+            markup=False,
+        )
 
 
 def shared_files(folder: StudyFolder, definition: Definition) -> list[str]:

@@ -9,9 +9,12 @@ from core.console import out
 from core.cores import usable_cores
 from core.mirror import address, fetch
 from core.probes import FAMILIES, held_out_families
+from core.slices.alike import require_fit
 from core.slices.demo import found_demo_tables
 from core.slices.split import split_subjects
 from core.slices.table import SliceTable, open_table
+from study.defining import warn_of_namesakes
+from study.events import checked
 from study.expecting import Hours, hours, measured, recorded
 from study.folder import StudyFolder
 from study.planning import Plan
@@ -34,6 +37,8 @@ def tell_dry_run(
     """Print it. seed: the study's, by which it would hold subjects out for a probe of its own."""
     _tell_space(plan)
     _tell_budget(plan)
+    if database:
+        checked(database)
     yardstick = open_table(probe) if probe else None
     families = held_out_families(yardstick) if yardstick else plan.families
     families = [name for name in families if name in plan.families or name not in FAMILIES]
@@ -47,7 +52,10 @@ def tell_dry_run(
     for role, path in (("train", train), ("probe", probe), ("test", test)):
         default = "built from the training table" if role == "probe" else "none" if found or train else "the demo's"
         _say(role, str(path or default))
-    table = open_table(train) if train else None
+    table, tested = (open_table(path) if path else None for path in (train, test))
+    if table and not begun:
+        require_fit(table, probe=yardstick, test=tested)
+        warn_of_namesakes(table, tested)
     _tell_hours(plan, folder if begun else None, table, yardstick, seed, cpus, concurrent)
     out.print("nothing was started or written", markup=False)
 

@@ -40,9 +40,11 @@ def head(seed: int, side: int = SIDE) -> np.ndarray:
     return np.where(inside, 20 + 220 * texture, 0).astype(np.uint8)
 
 
-def volume(number: int, *, lesion: bool = False, prefix: str = "healthy", slices: int = 6) -> VolumeSlices:
+def volume(
+    number: int, *, lesion: bool = False, prefix: str = "healthy", slices: int = 6, side: int = SIDE
+) -> VolumeSlices:
     """One subject; with a lesion, a bright square on every other slice."""
-    images = np.stack([head(100 * number + index) for index in range(slices)])
+    images = np.stack([head(100 * number + index, side) for index in range(slices)])
     masks = np.zeros_like(images)
     if lesion:
         masks[::2, 12:18, 14:20] = 1

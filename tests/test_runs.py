@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from core.best import FORMAT, find_best
+from core.best import _NEEDED, FORMAT, find_best
 from core.command import application
 from core.errors import BadStudy
 from core.runs import default_runs
@@ -20,8 +20,18 @@ def studies(tmp_path: Path) -> Path:
     """One finished study, in a folder that is nobody's default."""
     folder = tmp_path / "shared" / "mine"
     folder.mkdir(parents=True)
-    (folder / "best.json").write_text(json.dumps({"format": FORMAT, "study": "mine"}))
+    (folder / "best.json").write_text(json.dumps(dict.fromkeys(_NEEDED) | {"format": FORMAT, "study": "mine"}))
     return folder.parent
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [("[]", "has format None, expected 1"), ('{"format": 1}', "lacks 'study'"), ("{", "not JSON")],
+)
+def test_a_damaged_best_is_told_in_a_sentence(content: str, told: str, studies: Path) -> None:
+    (studies / "mine" / "best.json").write_text(content)
+    with pytest.raises(BadStudy, match=rf"mine/best\.json: {told}"):
+        find_best("mine", studies)
 
 
 def test_a_job_keeps_studies_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

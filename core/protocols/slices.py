@@ -1,12 +1,13 @@
 """The paper's protocol: every slice of a table, pooled over pixels and over slices, beside the floor and the paper."""
 
-from functools import partial
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from core.best import find_best
+from core.best import Best, find_best
 from core.checkpoint import load_detector
 from core.config import to_dict
 from core.errors import BadInput
@@ -16,7 +17,7 @@ from core.mirror import address, fetch
 from core.prediction.inference import load_inference
 from core.protocols.beside_paper import Described, beside_paper
 from core.results import detector_entry, floor_entry, leads, pair_differences, verdict_on_floor
-from core.slices.preprocess import Preprocessing
+from core.slices.alike import require_alike
 from core.slices.split import require_disjoint
 from core.slices.table import SliceTable, open_table
 from core.training import choose_device, require_halving, uses_bf16
@@ -27,50 +28,33 @@ def score_table(
 ) -> dict[str, Any]:
     """Score a detector on a slice table, as plain data in the form of evaluation.json, with `detector` and `paper`.
 
-    What is None is taken from the study beside the detector, or from the newest. validation sets Dice's threshold;
-    normal holds healthy slices for the floor. Raises BadInput when sizes differ, when subjects of the table are in
-    another one, or when one of the three lacks what it is for; BadStudy when there is no study.
+    What is None is taken from the study that the detector belongs to; without a detector, from the newest study.
+    validation sets Dice's threshold; normal holds healthy slices for the floor. Raises BadInput when a detector without
+    a study lacks a table, when tables do not fit each other or the detector, or lack what they are for; BadStudy when
+    there is no study.
     """
-    beside = detector is not None and fetch(detector.parent / "best.json").exists()
-    study = partial(find_best, str(detector.parent) if detector and beside else None)
     chosen = choose_device(device)
-    folder = detector or study().folder / "retrained"
+    belongs = detector is None or fetch(detector.parent / "best.json").exists()
+    study = find_best(str(detector.parent) if detector else None) if belongs else None
+    folder = detector or (study.folder if study else Path()) / "retrained"
     network, config = load_detector(folder, chosen)
-    slices, probe, healthy = (
-        open_table(path) if path else study().table(role)
-        for path, role in ((table, "test"), (validation, "probe"), (normal, "train"))
-    )
-    for other in (probe, healthy):
-        if (other.height, other.width) != (slices.height, slices.width):
-            raise BadInput(
-                f"{other.path}: slices of {other.height}x{other.width}, expected {slices.height}x{slices.width} "
-                f"as in {slices.path}"
-            )
+    tables = _tables(folder, study, table, validation, normal)
+    slices, probe, healthy, rows = tables
     require_halving(config, slices.height, slices.width)
-    made = inference.preprocessing if (inference := load_inference(folder)) else None
-    warnings = _unlike(made, slices) if made else []
-    if probe.normal.all():
-        raise BadInput(f"{probe.path}: holds no lesion, expected a probe or slices with masks, to set Dice's threshold")
-    rows = healthy.rows_without(probe.subjects)
-    rows = rows[healthy.normal[rows]]
-    if not rows.size:
-        raise BadInput(
-            f"{healthy.path}: holds no healthy slice of a subject that {probe.path} lacks, as the floor needs"
-        )
-    require_disjoint(train=np.unique(healthy.subject[rows]).tolist(), probe=probe.subjects, test=slices.subjects)
     scorer = scorer_of(network, bf16=uses_bf16(config.training, chosen))
     on_test, on_probe = (evaluate(scorer, each, device=chosen) for each in (slices, probe))
     baselines = floor_scorers(healthy.images(rows), probe, chosen)
     floors = {name: evaluate(baseline, slices, device=chosen) for name, baseline in baselines.items()}
-    entries = [detector_entry("winner", to_dict(config), [0], [on_test], [on_probe])]
-    entries += [floor_entry(name, found, config.score, baselines[name].window) for name, found in floors.items()]
-    pairs = pair_differences({"winner": [on_test]} | {name: [found] for name, found in floors.items()})
-    verdict = verdict_on_floor(entries, leads(pairs, "winner"))
-    known = (beside or detector is None) and study().data["tables"]["train"]["digest"] == healthy.digest
-    train = Described.of(healthy) if known else None
+    name = "winner" if study else "detector"
+    entries = [detector_entry(name, to_dict(config), [0], [on_test], [on_probe])]
+    entries += [floor_entry(floor, found, config.score, baselines[floor].window) for floor, found in floors.items()]
+    pairs = pair_differences({name: [on_test]} | {floor: [found] for floor, found in floors.items()})
+    trained_on = study and study.data["tables"]["train"]["digest"] == healthy.digest
+    train = Described.of(healthy) if trained_on else None
     return {
         "detector": address(folder),
-        "warnings": warnings,
+        "threshold_from": address(probe.path),
+        "floor_from": address(healthy.path),
         "test": {
             "path": address(slices.path),
             "digest": slices.digest,
@@ -81,23 +65,43 @@ def score_table(
         "seeds": [0],
         "score": config.score,
         "entries": entries,
-        "floor_verdict": verdict,
+        "floor_verdict": verdict_on_floor(entries, leads(pairs, name)),
         "paper": beside_paper(entries, Described.of(slices), train, len({*healthy.subjects} & {*probe.subjects})),
     }
 
 
-def _unlike(made: Preprocessing, table: SliceTable) -> list[str]:
-    """In what the slices of a table were made otherwise than those that the detector knows.
+class _Tables(NamedTuple):
+    """The table that is scored, the one that sets Dice's threshold, and rows of healthy slices for the floor."""
 
-    Raises BadInput when they have another size.
-    """
-    if table.height != made.side:
-        raise BadInput(
-            f"{table.path}: slices of {table.height} pixels, expected {made.side} as the detector was trained on"
-        )
-    has = table.metadata.preprocessing
-    return [
-        f"{table.path}: {name} is {has[name]}, and the detector was trained on slices with {getattr(made, name)}"
-        for name in ("plane", "equalise")
-        if has.get(name, getattr(made, name)) != getattr(made, name)
-    ]
+    slices: SliceTable
+    probe: SliceTable
+    healthy: SliceTable
+    rows: NDArray[np.intp]
+
+
+def _tables(
+    folder: Path, study: Best | None, table: Path | None, validation: Path | None, normal: Path | None
+) -> _Tables:
+    opened: dict[str, SliceTable] = {}
+    for role, path in (("test", table), ("probe", validation), ("train", normal)):
+        if path is None and study is None:
+            raise BadInput(
+                f"{address(folder)}: belongs to no study, so name --test, --probe (which sets Dice's threshold) and "
+                "--train (healthy slices for the floor)"
+            )
+        opened[role] = open_table(path) if path else study.table(role)  # type: ignore[union-attr]
+    slices, probe, healthy = opened.values()
+    known = load_inference(folder)
+    if known and known.preprocessing:
+        side = known.preprocessing.side
+        require_alike(slices, (side, side), asdict(known.preprocessing), address(folder))
+    for other in (probe, healthy):
+        require_alike(other, (slices.height, slices.width), slices.metadata.preprocessing, str(slices.path))
+    if probe.normal.all():
+        raise BadInput(f"{probe.path}: holds no lesion, expected a probe or slices with masks, to set Dice's threshold")
+    rows = healthy.rows_without(probe.subjects)
+    rows = rows[healthy.normal[rows]]
+    if not rows.size:
+        raise BadInput(f"{healthy.path}: holds no healthy slices but of subjects of {probe.path}, so there is no floor")
+    require_disjoint(train=np.unique(healthy.subject[rows]).tolist(), probe=probe.subjects, test=slices.subjects)
+    return _Tables(slices, probe, healthy, rows)

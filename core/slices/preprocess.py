@@ -127,7 +127,10 @@ def _central(file: VolumeFile, foreground: NDArray[np.bool_], settings: Preproce
         return tissue
     extent = int(tissue[-1] - tissue[0]) + 1 if len(tissue) else 0
     if extent < max(1, wanted):
-        raise BadVolume(f"{file.image}: has {extent} {settings.plane} slices with tissue, {max(1, wanted)} were asked")
+        fewer = f"; --slices 0 takes all, --slices {extent} fewer of each" if extent else ""
+        raise BadVolume(
+            f"{file.image}: has {extent} {settings.plane} slices with tissue, {max(1, wanted)} were asked{fewer}"
+        )
     first = int(tissue[0]) + (extent - wanted) // 2
     return np.arange(first, first + wanted)
 

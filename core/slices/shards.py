@@ -29,8 +29,11 @@ def shard_folder(table: Path) -> Path:
 
 
 def require_replaceable(table: Path) -> None:
-    """Raise BadInput when what stands where a table is to be written is something else."""
-    if table.is_file():
+    """Raise BadInput when what stands where a table is to be written is something else, such as a manifest.
+
+    A damaged table is known by its name alone.
+    """
+    if table.suffix != ".arrow" and table.is_file():
         with table.open("rb") as file:
             if file.read(len(_BEGINS)) != _BEGINS:
                 raise BadInput(f"{table}: stands there and is not a slice table, expected another name for the table")

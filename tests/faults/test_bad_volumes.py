@@ -123,6 +123,16 @@ def two_dimensions(path: Path) -> None:
     save(path, voxels()[:, :, 0])
 
 
+def length_elsewhere(path: Path) -> None:
+    """A first length of -1 says that it stands in glmin, where it does not."""
+    save(path, voxels())
+    patch(path, 42, np.array([-1, 1, 1], "<i2").tobytes())
+
+
+def needles(path: Path) -> None:
+    save(path, voxels(), np.diag([0.002, 9000, 1, 1]))
+
+
 def no_length(path: Path) -> None:
     save(path, voxels())
     patch(path, 42, np.array([-12], "<i2").tobytes())
@@ -218,6 +228,8 @@ BAD: dict[Callable[[Path], None], str] = {
     flat_space: "its affine does not place voxels in space, expected three axes of finite length",
     infinite_scale: "its intensity scaling is wrong (",
     two_dimensions: "has shape (12, 14), expected a 3-D volume",
+    length_elsewhere: "its header tells of no shape (-1 in dim[1] but 0 in glmin; ",
+    needles: "its voxels are 0.002 x 9e+03 x 1 mm, expected edges of at most 100 to 1",
     no_length: "has shape (-12, 14, 10), expected a 3-D volume",
     huge_in_another_way: "has shape (32767, 32767, 32767, 32767, 32767, 32767, 32767), expected a 3-D volume",
     bomb: "is cut short, with 50332000 bytes of the 1024000352 that its header tells of",

@@ -55,6 +55,7 @@ def test_other_weights_and_damage_are_refused(detector: Path) -> None:
         {"format": 2},
         {"calibration": {"logits": [1, 0], "values": [0.1, 0.2]}},
         {"preprocessing": {"x": 1}},
+        {"threshold": "high"},
     ):
         (detector / NAME).write_text(json.dumps(content | wrong))
         with pytest.raises(BadInput, match=r"inference\.json|calibration"):

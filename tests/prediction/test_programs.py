@@ -138,3 +138,15 @@ def test_the_mood_scripts_are_sound_and_say_what_they_expect(tmp_path: Path) -> 
     wrong = subprocess.run([MOOD / "run_pixel_brain.sh", tmp_path], capture_output=True, text=True, check=False)
     assert wrong.returncode == 2
     assert wrong.stderr == "error: expected two folders, IN and OUT\n"
+
+
+def test_a_mood_answer_does_not_replace_its_case(detector: Path, store: Store, tmp_path: Path) -> None:
+    case = store("case.nii.gz", head())
+    before = case.read_bytes()
+    for source in ("scans", "scans/case.nii.gz"):
+        command = [sys.executable, "-m", "core.mood", "pixel", source, "scans", "detector"]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert "is the folder of case.nii.gz, which a map of the same name would replace" in done.stderr
+    assert case.read_bytes() == before

@@ -32,6 +32,7 @@ def test_retrain_writes_what_inference_needs(healthy: SliceTable, lesioned: Slic
         "controls": {},
         "seeds": [4, 5],
         "objective": {},
+        "verdict": {},
         "tables": {role: {"path": str(table.path), "digest": table.digest} for role, table in tables.items()},
     }
     folder = retrain(Best(tmp_path / "study", data), device="cpu", say=lambda _: None)

@@ -117,3 +117,21 @@ def test_paths_that_are_no_scans(tmp_path: Path, store: Store) -> None:
         path.write_bytes(b"")
     with pytest.raises(BadInput, match=r"none of 1 scans can be used; the first: .*a\.nii"):
         predict_scans([tmp_path / "scans" / "a.nii"], [brightness()], lambda *_: None, lambda *_: None)
+
+
+def test_a_scan_that_does_not_fit_into_memory_harms_no_other(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store("a.nii.gz", head())
+    store("b.nii.gz", head())
+
+    def short(path: Path, predictors: list[Predictor]) -> Prediction:
+        if path.name == "a.nii.gz":
+            raise MemoryError
+        return predict_volume(path, predictors)
+
+    monkeypatch.setattr("core.prediction.scans.predict_volume", short)
+    kept: dict[str, Prediction] = {}
+    skipped = predict_scans(scans(tmp_path / "scans"), [brightness()], kept.__setitem__, lambda *_: None)
+    assert skipped == [("a.nii.gz", f"{tmp_path}/scans/a.nii.gz: does not fit into memory")]
+    assert list(kept) == ["b"]

@@ -1,6 +1,7 @@
 """The program: both protocols as users run them, and one sentence for a mistake."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,10 +9,16 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from core.config import Config, override, to_dict
-from core.slices.table import SliceTable
+from core.errors import StudyError
+from core.prediction.inference import Inference, save_inference
+from core.protocols.slices import score_table
+from core.slices.layout import TableMetadata
+from core.slices.preprocess import Preprocessing
+from core.slices.table import SliceTable, write_table
+from tests.conftest import volume
 
 
 def evaluate(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -58,17 +65,66 @@ def test_mistakes_end_with_one_sentence(folders: Path) -> None:
     assert not (folders / "x.json").exists()
 
 
-def test_slices_beside_the_paper(tmp_path: Path, healthy: SliceTable, lesioned: SliceTable) -> None:
+@pytest.fixture
+def detector(tmp_path: Path) -> Path:
+    """A folder with an untrained detector."""
     config = override(Config(), {"detector.base": 2, "detector.depth": 2})
-    detector = tmp_path / "detector"
-    detector.mkdir()
-    save_file(config.detector.build(config.loss).state_dict(), detector / "model.safetensors")
-    (detector / "config.json").write_text(json.dumps(to_dict(config)))
-    tables = ("--table", lesioned.path, "--validation", lesioned.path, "--normal", healthy.path)
+    folder = tmp_path / "detector"
+    folder.mkdir()
+    save_file(config.detector.build(config.loss).state_dict(), folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps(to_dict(config)))
+    return folder
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> SliceTable:
+    """Four other patients, of whom two have a lesion."""
+    volumes = (volume(number, lesion=number < 62, prefix="patient") for number in range(60, 64))
+    return write_table(tmp_path / "other.arrow", volumes, TableMetadata())
+
+
+def test_slices_beside_the_paper(
+    tmp_path: Path, detector: Path, healthy: SliceTable, lesioned: SliceTable, other: SliceTable
+) -> None:
+    tables = ("--table", lesioned.path, "--validation", other.path, "--normal", healthy.path)
     done = evaluate(tmp_path, "detector", *map(str, tables), "--out", "result.json")
     assert done.returncode == 0, done.stderr
     assert "Deng & Li 0.79 0.86 0.97 0.56 this detector - - - -" in " ".join(done.stdout.split())
     assert "Table I, BRATS: not measured: data not at hand (kind None, expected brats)" in done.stdout
+    assert f"threshold from {other.path}, floor from {healthy.path}" in done.stdout
+    assert re.search("^The detector (clearly beats|is not clearly above|does not beat) the floor", done.stdout, re.M)
     result = json.loads((tmp_path / "result.json").read_text())
     assert [part["measured"] for part in result["paper"]] == [None] * 3
-    assert {"winner", "intensity"} < {entry["name"] for entry in result["entries"]}
+    assert {"detector", "intensity"} < {entry["name"] for entry in result["entries"]}
+
+
+def test_tables_that_cannot_judge_are_refused(
+    tmp_path: Path, detector: Path, healthy: SliceTable, lesioned: SliceTable, other: SliceTable
+) -> None:
+    def told(test: SliceTable | None, probe: SliceTable | None, train: SliceTable | None) -> str:
+        with pytest.raises(StudyError) as refused:
+            score_table(detector, *(one and one.path for one in (test, probe, train)), device="cpu")
+        return str(refused.value)
+
+    def made(name: str, **preprocessing: object) -> SliceTable:
+        volumes = (volume(number, lesion=True, prefix=name, side=36) for number in range(2))
+        return write_table(tmp_path / f"{name}.arrow", volumes, TableMetadata(dict(preprocessing)))
+
+    assert "detector: belongs to no study, so name --test, --probe" in told(lesioned, None, healthy)
+    assert "is in both probe and test" in told(lesioned, lesioned, healthy)
+    assert "is in both train and test" in told(healthy, other, healthy)
+    assert "healthy.arrow: holds no lesion" in told(lesioned, healthy, healthy)
+    assert "other.arrow: holds no healthy slices but of subjects of" in told(lesioned, other, other)
+    assert "larger.arrow: slices of 36x36, expected 32x32" in told(lesioned, made("larger"), healthy)
+    tables = [made(f"odd-{role}", side=36) for role in range(2)]
+    assert "expected 36x36 as in" in told(*tables, healthy)
+    save_inference(detector, Inference(Preprocessing(32, plane="axial")))
+    turned = write_table(
+        tmp_path / "turned.arrow",
+        (volume(number, lesion=True, prefix="turned") for number in range(2)),
+        TableMetadata({"plane": "coronal"}),
+    )
+    assert "turned.arrow: slices with plane coronal, expected axial" in told(turned, other, healthy)
+    weights = load_file(detector / "model.safetensors")
+    save_file({name: tensor * float("nan") for name, tensor in weights.items()}, detector / "model.safetensors")
+    assert "holds NaN or infinity, expected finite weights" in told(lesioned, other, healthy)

@@ -1,0 +1,88 @@
+"""What a study begins with: tables that fit each other, and a probe of its own training table."""
+
+from pathlib import Path
+
+import pytest
+
+from core.errors import StudyError
+from core.slices.layout import TableMetadata
+from core.slices.table import SliceTable, write_table
+from study.defining import define
+from study.dry_run import tell_dry_run
+from study.folder import Definition, StudyFolder
+from study.planning import plan_of_search
+from study.space import load_space
+from tests.conftest import volume
+
+
+def table(path: Path, prefix: str, *, side: int = 32, dataset: str = "", **preprocessing: object) -> SliceTable:
+    volumes = [volume(number, prefix=prefix, side=side) for number in range(4)]
+    return write_table(path / f"{prefix}-{side}{dataset}.arrow", volumes, TableMetadata(dict(preprocessing)))
+
+
+def defined(folder: StudyFolder, train: SliceTable, test: SliceTable | None, seed: int = 0) -> Definition:
+    return define(folder, "small", "", (), seed, train.path, None, test.path if test else None, None)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> StudyFolder:
+    return StudyFolder(tmp_path / "runs" / "mine")
+
+
+@pytest.fixture
+def train(tmp_path: Path) -> SliceTable:
+    return table(tmp_path, "healthy", plane="axial", equalise="volume")
+
+
+@pytest.mark.parametrize(
+    ("other", "sentence"),
+    [
+        ({"prefix": "patient", "side": 48}, "slices of 48x48, expected 32x32 as in .* --side 32"),
+        ({"prefix": "patient", "plane": "coronal"}, "slices with plane coronal, expected axial .* --plane axial"),
+        ({"prefix": "patient", "equalise": "none"}, "slices with equalise none, expected volume"),
+        ({"prefix": "healthy", "dataset": "b"}, "subject 'test/healthy-0' and 3 more is in both train and test"),
+    ],
+)
+def test_a_test_table_that_does_not_fit_begins_no_study(
+    other: dict[str, object], sentence: str, folder: StudyFolder, train: SliceTable, tmp_path: Path
+) -> None:
+    """Nor does a dry run tell of one, and nothing is written."""
+    test = table(tmp_path, **other)  # type: ignore[arg-type]
+    with pytest.raises(StudyError, match=sentence):
+        defined(folder, train, test)
+    _, space, _ = load_space("small")
+    with pytest.raises(StudyError, match=sentence):
+        tell_dry_run(plan_of_search(space, 3), folder, 0, train.path, None, test.path, None, 1, 1)
+    assert not folder.root.exists()
+
+
+def test_the_probe_of_a_call_that_was_refused_is_built_anew(
+    folder: StudyFolder, train: SliceTable, tmp_path: Path
+) -> None:
+    first = defined(folder, train, None)
+    other = table(tmp_path, "volunteer")
+    second = defined(folder, other, None)
+    assert {subject.split("-")[0] for subject in second.probe.open().subjects} == {"test/volunteer"}
+    assert second.probe.digest != first.probe.digest
+    assert defined(folder, other, None, seed=1).probe.digest != second.probe.digest
+
+
+def test_a_study_that_has_begun_keeps_its_probe(folder: StudyFolder, train: SliceTable, tmp_path: Path) -> None:
+    first = defined(folder, train, None)
+    folder.define(first)
+    again = defined(folder, table(tmp_path, "volunteer"), None)
+    assert again.probe == first.probe
+    with pytest.raises(StudyError, match=r"begun with other settings \(train table"):
+        folder.define(again)
+
+
+def test_namesakes_of_two_data_sets_are_told(
+    folder: StudyFolder, train: SliceTable, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    volumes = [volume(number) for number in range(2)]
+    for one in volumes:
+        object.__setattr__(one, "dataset", "followup")
+    test = write_table(tmp_path / "followup.arrow", volumes, TableMetadata())
+    defined(folder, train, test)
+    told = capsys.readouterr().err
+    assert told.startswith("2 names of subjects, such as healthy-0, are in both healthy-32.arrow and followup.arrow")
