@@ -65,6 +65,7 @@ def main(
     """Anomaly maps and scores of scans, in the scans' own space."""
     from core.best import find_best
     from core.mirror import place
+    from core.prediction.calibration import RARE
     from core.prediction.detectors import open_detector
     from core.prediction.output import Output
     from core.prediction.scans import SOME_SKIPPED, predict_scans, scans
@@ -87,6 +88,13 @@ def main(
         skipped = predict_scans(found, predictors, output.keep, progress)
     output.finish(skipped)
     out.print(f"wrote {len(found) - len(skipped)} maps, scores.csv and slice_scores.csv into {folder}", markup=False)
+    for name, share in output.unlike.items():
+        err.print(
+            f"{name}: {share:.0%} of its tissue is above {RARE:.2f}, which one healthy pixel in a hundred exceeds; "
+            "is it prepared like the training scans?",
+            style="yellow",
+            markup=False,
+        )
     for _, reason in skipped:
         err.print(f"skipped: {reason}", style="yellow", markup=False)
     if skipped:

@@ -5,6 +5,7 @@ Examples:
     python -m core.train --best runs/demo
     python -m core.train --best mine --runs /shared/runs
     python -m core.train --train slices.arrow --preset robust --set loss.alpha=0.3 --out runs/mine
+    python -m core.train --train slices.arrow --probe probe.arrow       for core.predict: the probe gives maps a scale
 
 Exit codes: 0 done; 2 a mistake, told in one sentence; 130 stopped by Ctrl-C, the same command goes on.
 """
@@ -40,6 +41,15 @@ def main(
         typer.Option(metavar="NAME", help="To start from; see core/presets/. Default: paper.", rich_help_panel=_ONE),
     ] = None,
     settings: Settings = None,
+    probe: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TABLE",
+            help="Probe whose subjects are not trained on; it sets the scale and the threshold of the maps. "
+            "Default: none, and the maps have no scale.",
+            rich_help_panel=_ONE,
+        ),
+    ] = None,
     seed: Seed = None,
     folder: Annotated[
         Path | None,
@@ -53,38 +63,56 @@ def main(
     device: Device = "auto",
 ) -> None:
     """Train a detector: a study's winner with --best, or one configuration."""
-    if best:
-        unused = {"--train": table, "--preset": preset, "--set": settings, "--seed": seed, "--out": folder}
-    else:
-        unused = {"argument": study, "--again": again or None, "--runs": runs}
-    for option, value in unused.items():
+    of_one = {"--train": table, "--preset": preset, "--probe": probe, "--seed": seed, "--out": folder}
+    of_one["--set"] = settings[0] if settings else None
+    of_best = {"argument": study, "--runs": runs, "--again": "" if again else None}
+    for option, value in (of_one if best else of_best).items():
         if value is not None:
-            told = option if value is True else f"{option} {value[0] if isinstance(value, list) else value}"
-            raise BadConfig(f"{told}: expected only {'without' if best else 'with'} --best")
+            raise BadConfig(f"{f'{option} {value}'.strip()}: expected only {'without' if best else 'with'} --best")
     if best:
         _best(study, runs, again, device)
-        return
+    else:
+        _one(table, probe, preset or "paper", settings or [], seed or 0, folder or Path("runs/train"), device)
+
+
+def _one(
+    table: Path | None, probe: Path | None, preset: str, settings: list[str], seed: int, folder: Path, device: str
+) -> None:
     from core.checkpoint import save_detector
     from core.config import differences, override, parse_setting
+    from core.evaluation import evaluate, scorer_of
     from core.prediction.inference import Inference, save_inference
     from core.presets import PRESETS
+    from core.slices.alike import require_fit
     from core.slices.demo import demo_tables
     from core.slices.table import open_table
-    from core.training import train
+    from core.training import choose_device, train, uses_bf16
 
-    preset, folder = preset or "paper", folder or Path("runs/train")
     if preset not in PRESETS:
         raise BadConfig(f"--preset {preset!r}: expected one of {', '.join(PRESETS)}{nearest(preset, PRESETS)}")
-    config = override(PRESETS[preset], dict(parse_setting(item) for item in settings or []), "--set")
+    config = override(PRESETS[preset], dict(parse_setting(item) for item in settings), "--set")
     slices = open_table(table or demo_tables()[0])
-    out.print(f"training on {slices.path}: {len(slices)} slices of {len(slices.subjects)} subjects", markup=False)
+    yardstick = open_table(probe) if probe else None
+    require_fit(slices, probe=yardstick)
+    rows = slices.rows_without(yardstick.subjects if yardstick else ())
+    subjects = len({*slices.subjects} - {*(yardstick.subjects if yardstick else ())})
+    out.print(f"training on {slices.path}: {len(rows)} slices of {subjects} subjects", markup=False)
     out.print(f"departures from the paper: {differences(config) or 'none'}", markup=False)
-    for epoch in train(config, slices, seed=seed or 0, device=device, checkpoints=folder / "checkpoints"):
+    checkpoints = folder / "checkpoints"
+    for epoch in train(config, slices, rows=rows, seed=seed, device=device, checkpoints=checkpoints):
         kept = " (from a checkpoint)" if epoch.replayed else ""
         out.print(f"epoch {epoch.number}/{config.training.epochs}: loss {epoch.loss:.4f}, {epoch.seconds:.1f} s{kept}")
     save_detector(folder, epoch.detector, config)
-    save_inference(folder, Inference.of(slices))
+    measured = None
+    if yardstick:
+        used = choose_device(device)
+        measured = evaluate(scorer_of(epoch.detector, bf16=uses_bf16(config.training, used)), yardstick, device=used)
+    save_inference(folder, Inference.of(slices, measured))
     out.print(f"wrote {folder / 'model.safetensors'}, config.json and inference.json", markup=False)
+    if not yardstick:
+        out.print(
+            "its maps have no scale: core.predict wants a --probe, of subjects that no training saw", markup=False
+        )
 
 
 def _best(study: str | None, runs: Path | None, again: bool, device: str) -> None:

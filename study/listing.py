@@ -27,7 +27,7 @@ def tell_studies(runs: Path) -> None:
     if not found and not damaged:
         out.print(f"{address(runs)}: holds no study; python -m study.search begins one", markup=False)
         return
-    table = Table("study", "state", "phase", "ended", "best", "last event", box=None)
+    table = Table("study", "state", "phase", "ended", "best trial", "last event", box=None)
     for one in sorted(found, key=lambda one: one.last or 0.0):
         phase = next(part for part in one.phases if part.name == one.phase)
         of = f"/{phase.total}" if phase.total is not None else ""

@@ -24,6 +24,8 @@ from core.metrics import ScoreHistogram, pooled
 LOWEST, HIGHEST = 0.001, 0.99
 _SHARES = (0.01, 0.25, 0.5, 0.75, 0.9, 0.97, 0.99, 0.997, 0.999, 0.9997, 0.9999)
 _BASE, _PER_DECADE = 0.05, 0.11  # value = base + per decade of rarity
+RARE = _BASE + 2 * _PER_DECADE
+"""The value that one healthy tissue pixel in a hundred exceeds."""
 _STRONGEST = (0.999, 0.95)  # of the probe's pseudo-outlier pixels, and the value it gets
 _LEAST_STEP = 1e-3  # logits between two knots
 

@@ -20,15 +20,21 @@ from core.prediction.volume import Prediction, Predictor, Rule
 from core.prediction.writing import SLICE_COLUMNS, VOLUME_COLUMNS, slice_rows, volume_row, write_nifti, write_table
 from core.provenance import provenance
 
+_UNLIKE = 0.1  # of the tissue; healthy scans that are prepared like the training scans have 0.01
+
 
 class Output:
-    """Writes each scan's files at once, and the tables of all at the end."""
+    """Writes each scan's files at once, and the tables of all at the end.
+
+    unlike: scans whose map is high in so much of the tissue that its scale hardly holds for them, and how much that is.
+    """
 
     def __init__(self, folder: Path, predictors: list[Predictor], rule: Rule, *, mask: bool, pictures: bool) -> None:
         """Raises BadInput when masks are asked of a detector that has no threshold."""
         if mask and (without := [one.name for one in predictors if one.threshold is None]):
             raise BadInput(f"{without[0]}: has no threshold for --mask, since no probe with pseudo-outliers set one")
         self.folder, self.predictors, self.rule, self.mask, self.pictures = folder, predictors, rule, mask, pictures
+        self.unlike: dict[str, float] = {}
         self._volumes: list[list[object]] = []
         self._slices: list[list[object]] = []
         self._threshold: float | None = None
@@ -47,6 +53,8 @@ class Output:
             _, png = cv2.imencode(".png", mosaic(found))
             with replacing(self.folder / f"{name}{which}.png") as temporary:
                 temporary.write_bytes(png.tobytes())
+        if (share := prediction.rare()) > _UNLIKE:
+            self.unlike[name] = share
         self._volumes.append(volume_row(name, prediction, self.rule))
         self._slices += slice_rows(name, prediction)
 
@@ -69,6 +77,7 @@ class Output:
             "threshold": self._threshold,
             "volume_score": self.rule,
             "skipped": [list(each) for each in skipped],
+            "unlike": self.unlike,
             "provenance": provenance(self.predictors[0].device),
         }
         write_json(self.folder / "prediction.json", content)

@@ -17,7 +17,7 @@ from torch import nn
 from core.config import Config, ScoreName
 from core.errors import BadInput, BadVolume
 from core.evaluation import Scorer, scorer_of
-from core.prediction.calibration import Calibration
+from core.prediction.calibration import RARE, Calibration
 from core.prediction.inference import Inference
 from core.scores import SCORES, sample_scores
 from core.slices.geometry import Frame, turned, upright
@@ -94,6 +94,11 @@ class Prediction:
     def volume_score(self, rule: Rule) -> float:
         """The mean of the detectors' volume scores."""
         return float(np.mean([slices.volume_score(rule) for slices in self.found]))
+
+    def rare(self) -> float:
+        """Share of the tissue, 0 to 1, with a value that one healthy pixel in a hundred exceeds; the largest of all
+        detectors'."""
+        return max(float(np.mean(slices.values[slices.images > 0] > RARE)) for slices in self.found)
 
     def threshold(self) -> float | None:
         """On the scale of the map, the mean of the detectors' thresholds; None where one has none."""

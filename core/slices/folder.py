@@ -81,5 +81,5 @@ class FolderSource:
                 raise BadInput(f"{rows.where(line)}: volume {name!r} is listed a second time")
             found[name] = (row.get("subject") or name, row.get("family") or None)
         if missing := sorted(names - set(found)):
-            raise BadInput(f"{path}: has no line for volume {missing[0]!r}")
+            raise BadInput(f"{path}: has no line for volume {', '.join(missing[:5])}")
         return found

@@ -73,10 +73,10 @@ def read_mask(
     mask = _read(path, image.stored_affine if on_grid else None)
     if mask.voxels.shape != image.voxels.shape:
         shape, expected = mask.voxels.shape, image.voxels.shape
-        raise BadVolume(f"{path}: has shape {shape}, expected {expected} as {image.path.name} has")
+        raise BadVolume(f"{path}: has shape {shape}, expected {expected} as its image has")
     away = _distance(mask, image)
     if away > _NEAR:
-        raise BadVolume(f"{path}: lies up to {away:.1f} voxels away from {image.path.name}, expected at most {_NEAR:g}")
+        raise BadVolume(f"{path}: lies up to {away:.1f} voxels away from its image, expected at most {_NEAR:g}")
     if labels:
         holds: NDArray[np.bool_] = mask.voxels != 0
         # Sorting millions of zeros would take longer than reading the file.

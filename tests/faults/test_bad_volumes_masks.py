@@ -37,10 +37,10 @@ def beside_thick_slices() -> tuple[np.ndarray, np.ndarray]:
 
 
 MASKS = {
-    other_shape: "has shape (12, 14, 9), expected (12, 14, 10) as bad.nii.gz has",
-    other_place: "lies up to 8.0 voxels away from bad.nii.gz, expected at most 1",
-    mirrored: "lies up to 11.0 voxels away from bad.nii.gz, expected at most 1",
-    beside_thick_slices: "lies up to 1.5 voxels away from bad.nii.gz, expected at most 1",
+    other_shape: "has shape (12, 14, 9), expected (12, 14, 10) as its image has",
+    other_place: "lies up to 8.0 voxels away from its image, expected at most 1",
+    mirrored: "lies up to 11.0 voxels away from its image, expected at most 1",
+    beside_thick_slices: "lies up to 1.5 voxels away from its image, expected at most 1",
     negative: "holds the value -1, expected no negative value in a mask",
     nan_mask: "1680 of 1680 voxels are NaN or infinite, expected finite values",
 }

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.errors import BadInput
@@ -47,6 +48,19 @@ def test_program_skips_and_lists(tmp_path: Path) -> None:
     assert "skipped   bad: bad.nii.gz: is not gzip-compressed" in ended.stdout
     assert open_table(tmp_path / "out" / "t.arrow").digest in ended.stdout
     assert names(tmp_path / "out") == ["t.arrow"]
+
+
+def test_air_around_heads_is_told(tmp_path: Path) -> None:
+    """Values above 0 all over the frame are no tissue, and Otsu's threshold tells so."""
+    good(tmp_path / "d")
+    for path in (tmp_path / "d" / "images").iterdir():
+        save(path, np.pad(voxels(), ((4, 4), (4, 4), (0, 0))) + 1)
+    words = ("folder", "d", "--out", "t.arrow", "--slices", 6, "--side", 16)
+    ended = program(*words, cwd=tmp_path)
+    assert "of the frame's edge counts as tissue, as air around a head does; --foreground otsu" in ended.stdout
+    ended = program(*words, "--foreground", "otsu", cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert "frame's edge" not in ended.stdout
 
 
 @pytest.mark.parametrize(

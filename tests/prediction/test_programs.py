@@ -13,7 +13,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
+from core.prediction import load_inference
+from core.probes import build_probe
 from core.protocols.mood import score_folder
+from core.slices.table import SliceTable
 from tests.prediction.conftest import Store, head
 
 ROOT = Path(__file__).parents[2]
@@ -150,3 +153,34 @@ def test_a_mood_answer_does_not_replace_its_case(detector: Path, store: Store, t
         assert done.returncode == 2
         assert "is the folder of case.nii.gz, which a map of the same name would replace" in done.stderr
     assert case.read_bytes() == before
+
+
+def test_a_scan_unlike_the_training_scans_is_told(store: Store, tmp_path: Path, detector: Path) -> None:
+    """The scale of the maps holds for scans that look like those that set it."""
+    store("scan.nii.gz", head())
+    content = json.loads((detector / "inference.json").read_text())
+    for lowest, highest in ((0.05, 0.06), (0.5, 0.6)):
+        content["calibration"] = {"logits": [-400.0, 400.0], "values": [lowest, highest]}
+        (detector / "inference.json").write_text(json.dumps(content))
+        done = program("detector", "scans", "--out", "out", cwd=tmp_path)
+        assert done.returncode == 0
+        told = json.loads((tmp_path / "out" / "prediction.json").read_text())["unlike"]
+        assert told == ({"scan": 1.0} if lowest == 0.5 else {})
+        assert done.stderr.startswith("scan: 100% of its tissue is above 0.27, " if told else "")
+        assert bool(done.stderr) == bool(told)
+
+
+def test_one_training_with_a_probe_scores_scans(store: Store, healthy: SliceTable, tmp_path: Path) -> None:
+    build_probe(healthy, tmp_path / "probe.arrow", held_out=2, per_family=2, clean=4)
+    store("scan.nii.gz", head())
+    settings = ("detector.base=2", "detector.depth=2", "training.epochs=1")
+    command = [sys.executable, "-m", "core.train", "--train", str(healthy.path), "--probe", "probe.arrow"]
+    command += [word for setting in settings for word in ("--set", setting)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "24 slices of 4 subjects" in done.stdout
+    inference = load_inference(tmp_path / "runs" / "train")
+    assert inference is not None
+    assert inference.calibration is not None
+    assert inference.threshold is not None

@@ -40,7 +40,7 @@ def test_volumes_csv(tmp_path: Path) -> None:
         ("volume\ns0\nnobody\n", "volumes.csv, line 3: no image belongs to volume 'nobody'"),
         ("volume\ns0\ns0\n", "volumes.csv, line 3: volume 's0' is listed a second time"),
         ("volume\ns0,anna\n", "volumes.csv, line 2: has more values than the 1 columns volume"),
-        ("volume\ns0\ns1\n", "volumes.csv: has no line for volume 's2'"),
+        ("volume\ns0\ns1\n", "volumes.csv: has no line for volume s2, s3"),
         ("volume\n\xff\n", "volumes.csv: not a CSV text file in UTF-8"),
     ],
 )
