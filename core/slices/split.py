@@ -37,5 +37,7 @@ def require_disjoint(**roles: Collection[str]) -> None:
     """Raise BadInput naming the subject and both roles when two sets of subjects share one."""
     for (first, some), (second, others) in combinations(roles.items(), 2):
         if shared := set(some) & set(others):
-            more = f" and {len(shared) - 1} more" if len(shared) > 1 else ""
-            raise BadInput(f"subject {min(shared)!r}{more} is in both {first} and {second}, which must not meet")
+            named = f"subject {min(shared)!r} is"
+            if len(shared) > 1:
+                named = f"subjects {min(shared)!r} and {len(shared) - 1} more are"
+            raise BadInput(f"{named} in both {first} and {second}, which must not meet")

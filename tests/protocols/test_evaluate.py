@@ -111,8 +111,8 @@ def test_tables_that_cannot_judge_are_refused(
         return write_table(tmp_path / f"{name}.arrow", volumes, TableMetadata(dict(preprocessing)))
 
     assert "detector: belongs to no study, so name --test, --probe" in told(lesioned, None, healthy)
-    assert "is in both probe and test" in told(lesioned, lesioned, healthy)
-    assert "is in both train and test" in told(healthy, other, healthy)
+    assert "are in both probe and test" in told(lesioned, lesioned, healthy)
+    assert "are in both train and test" in told(healthy, other, healthy)
     assert "healthy.arrow: holds no lesion" in told(lesioned, healthy, healthy)
     assert "other.arrow: holds no healthy slices but of subjects of" in told(lesioned, other, other)
     assert "larger.arrow: slices of 36x36, expected 32x32" in told(lesioned, made("larger"), healthy)

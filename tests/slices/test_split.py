@@ -60,5 +60,5 @@ def test_senseless_shares_are_refused(held_out: float) -> None:
 
 def test_roles_that_meet_are_named() -> None:
     require_disjoint(training={"a", "b"}, probe=("c",), test=[])
-    with pytest.raises(BadInput, match="subject 'b' and 1 more is in both training and test"):
+    with pytest.raises(BadInput, match="subjects 'b' and 1 more are in both training and test"):
         require_disjoint(training={"a", "b", "z"}, probe={"c"}, test={"z", "b", "y"})

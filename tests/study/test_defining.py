@@ -40,7 +40,7 @@ def train(tmp_path: Path) -> SliceTable:
         ({"prefix": "patient", "side": 48}, "slices of 48x48, expected 32x32 as in .* --side 32"),
         ({"prefix": "patient", "plane": "coronal"}, "slices with plane coronal, expected axial .* --plane axial"),
         ({"prefix": "patient", "equalise": "none"}, "slices with equalise none, expected volume"),
-        ({"prefix": "healthy", "dataset": "b"}, "subject 'test/healthy-0' and 3 more is in both train and test"),
+        ({"prefix": "healthy", "dataset": "b"}, "subjects 'test/healthy-0' and 3 more are in both train and test"),
     ],
 )
 def test_a_test_table_that_does_not_fit_begins_no_study(
