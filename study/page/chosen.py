@@ -72,7 +72,7 @@ def _procedure(record: StudyRecord) -> Html:
                 f"that no trial trains on, with pseudo-outliers that no setting can move.{families}",
                 f"The best {plan.top} configurations, full-budget trials first, and the preset's own choice are "
                 f"trained again under {plan.seeds} fresh seeds. The highest mean wins; it is called clear when the "
-                "95 % interval of its paired difference to the runner-up lies above 0.",
+                "95 % interval of its paired difference to each other one lies above 0.",
                 "How a map becomes a slice's score is chosen on the probe as well: the score with the highest AUROC.",
                 f"Only then is the test table opened, once. {beside}",
             )

@@ -13,6 +13,11 @@ from study.page.tested import beside_controls
 from study.page.words import capital, count, floor_words, setting
 from study.records import StudyRecord
 
+_BEFORE = (
+    "An earlier version wrote this verdict: it compared the winner with the runner-up alone. Its lead over the others is "
+    "shown below; the same search command decides anew."
+)
+
 
 def verdict_section(record: StudyRecord) -> Section:
     """The card at the top."""
@@ -26,6 +31,8 @@ def headline(record: StudyRecord) -> tuple[str, str]:
     if best is not None:
         if len(best["replicates"]) < 2:
             return "Only one candidate", "open"
+        if best["verdict"]["clear"] and _beside_runner_up_alone(best):
+            return "Ahead of the runner-up", "open"
         return ("A clear winner", "good") if best["verdict"]["clear"] else ("No clear winner", "open")
     if record.trials and not unfinished and not record.with_state(TrialState.COMPLETE):
         return "No verdict", "bad"
@@ -45,11 +52,18 @@ def _card(record: StudyRecord) -> Html:
         parts.append(tag("p", capital(verdict["sentence"]), class_="sentence"))
         if len(best["replicates"]) < 2:
             parts.append(paragraphs("With no second configuration to compare it with, this says nothing of a lead."))
+        if _beside_runner_up_alone(best):
+            parts.append(paragraphs(_BEFORE))
     parts.append(_tested(record))
     parts.append(_facts(record))
     if best is not None:
         parts.append(_departures(record, best))
     return tag("div", *parts, class_="card")
+
+
+def _beside_runner_up_alone(best: dict[str, Any]) -> bool:
+    """Whether further candidates had no say in what a verdict calls clear, as in files of before they had."""
+    return "not_apart" not in best["verdict"] and len(best["replicates"]) > 2
 
 
 def _why_not(record: StudyRecord) -> str:

@@ -214,6 +214,18 @@ def test_a_tie_is_no_clear_winner(stored: Stored) -> None:
     assert body.count("No clear winner") == 2
 
 
+def test_a_verdict_that_knew_the_runner_up_alone_is_told_as_that(stored: Stored) -> None:
+    decided(stored)
+    best = json.loads(stored.folder.best.read_text())
+    del best["verdict"]["not_apart"]
+    write_json(stored.folder.best, best)
+    assert headline(read_study(stored.folder))[0] == "A clear winner"  # there were only two
+    best["replicates"].append(best["replicates"][1])
+    write_json(stored.folder.best, best)
+    assert headline(read_study(stored.folder))[0] == "Ahead of the runner-up"
+    assert "compared the winner with the runner-up alone" in verdict_section(read_study(stored.folder)).body
+
+
 def test_a_leak_is_shouted(stored: Stored) -> None:
     decided(stored)
     best = json.loads(stored.folder.best.read_text())
