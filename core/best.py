@@ -1,7 +1,9 @@
 """A study's best.json: what won, under which seeds, on which tables; where it is found and read."""
 
+import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,11 @@ class Best:
 
     folder: Path
     data: dict[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """Of its content: evaluation.json names that of the best.json that it tested."""
+        return digest(self.data)
 
     @property
     def configs(self) -> dict[str, Config]:
@@ -48,6 +55,11 @@ class Best:
         if reference is None:
             raise BadStudy(f"{self.folder}: the study names no {role} table; run it with --{role} TABLE")
         return open_cached(reference["path"], reference["digest"])
+
+
+def digest(data: Mapping[str, Any]) -> str:
+    """Of plain data, whatever the order of its names."""
+    return hashlib.blake2b(json.dumps(data, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
 def find_best(name: str | None, runs: Path | None = None) -> Best:

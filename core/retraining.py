@@ -1,6 +1,5 @@
 """From best.json to a detector for use: the winner and its controls trained under every seed, then tested once."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from core.best import Best
+from core.best import Best, digest
 from core.checkpoint import save_detector
 from core.config import Config, to_dict
 from core.durable import write_json
@@ -90,7 +89,7 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
     result: dict[str, Any] = {
         "format": FORMAT,
         "study": best.data["study"],
-        "best": _digest(best.data),
+        "best": best.digest,
         "seeds": seeds,
         "shipped": {"seed": seeds[shipped], "rule": "highest objective on the probe", "objectives": objectives},
         "floor_objectives": floor_objectives,
@@ -170,13 +169,12 @@ def is_current(best: Best) -> bool:
         evaluation = json.loads(fetch(best.folder / "retrained" / "evaluation.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return False
-    return bool(evaluation.get("best") == _digest(best.data))
+    return bool(evaluation.get("best") == best.digest)
 
 
-def _digest(value: Config | dict[str, Any]) -> str:
-    """Of a configuration, without the slice score, which has no part in training; or of plain data."""
-    plain = to_dict(value) | {"score": None} if isinstance(value, Config) else value
-    return hashlib.blake2b(json.dumps(plain, sort_keys=True).encode(), digest_size=8).hexdigest()
+def _digest(config: Config) -> str:
+    """Of a configuration, without the slice score, which has no part in training."""
+    return digest(to_dict(config) | {"score": None})
 
 
 def _recorded(table: SliceTable) -> dict[str, Any]:

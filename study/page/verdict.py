@@ -14,8 +14,8 @@ from study.page.words import capital, count, floor_words, setting
 from study.records import StudyRecord
 
 _BEFORE = (
-    "An earlier version wrote this verdict: it compared the winner with the runner-up alone. Its lead over the others is "
-    "shown below; the same search command decides anew."
+    "An earlier version wrote this verdict: it compared the winner with the runner-up alone. Its lead over the others "
+    "is shown below; the same search command decides anew."
 )
 
 

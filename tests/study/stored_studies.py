@@ -9,6 +9,7 @@ import optuna
 import torch
 from optuna.trial import TrialState
 
+from core.best import find_best
 from core.config import Config, differences, from_dict, to_dict
 from core.durable import write_json
 from core.evaluation import evaluate
@@ -166,6 +167,7 @@ class Stored:
         result = {
             "format": 1,
             "study": self.folder.name,
+            "best": find_best(str(self.folder.root)).digest,
             "seeds": SEEDS,
             "shipped": {"seed": 1000, "rule": "", "objectives": [0.1]},
             "provenance": {"python": "3.11", "packages": {"torch": "2"}, "threads": 1},
