@@ -39,15 +39,19 @@ class Best:
         return {"winner": winner} | {name: config for name, config in controls.items() if config != winner}
 
     def take_over(self, name: str, seed: int, folder: Path) -> bool:
-        """Copy the checkpoint of the study's own training, where there was one and it still lies: once is enough."""
+        """Copy the checkpoint of the study's own training, where it still lies: once is enough.
+
+        True where this folder goes on from the study's training, whether it was copied now or before.
+        """
         others: dict[str, dict[str, str]] = self.data.get("control_checkpoints", {})
         lies = self.data.get("checkpoints", {}) if name == "winner" else others.get(name, {})
         source = self.folder / lies.get(str(seed), "-")
-        if names(source) and not names(folder):
+        if not names(source):
+            return False
+        if not names(folder):
             shutil.copytree(fetch(source), folder, dirs_exist_ok=True)
             publish(folder)
-            return True
-        return False
+        return True
 
     def table(self, role: str) -> SliceTable:
         """The table of a role. Raises BadTable when its content is not that of the study."""

@@ -57,15 +57,19 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
         for name, config in best.configs.items()
         for seed in seeds
     ]
-    taken = sum(best.take_over(job.name, job.seed, job.folder) for job in jobs)
-    if taken:
-        say(f"{taken} trainings taken over from the study's replicates")
+    lying = {job.folder for job in jobs if best.take_over(job.name, job.seed, job.folder)}
+    if lying:
+        say(f"{len(lying)} trainings taken over from the study's replicates")
     say(f"training {', '.join(best.configs)} under seeds {', '.join(map(str, seeds))}")
     seconds: dict[str, list[float]] = {}
+    taken = dict.fromkeys(best.configs, 0)
     detectors: dict[str, list[nn.Module]] = {}
     for job, spent in trained(jobs):
-        say(f"{job.name}, seed {job.seed}: trained, {spent:.0f} s")
-        seconds.setdefault(job.name, []).append(spent)
+        over = job.folder in lying and not spent.epochs  # a checkpoint of another format was passed over
+        how = f"taken over, {spent.seconds:.0f} s in the study" if over else f"trained, {spent.seconds:.0f} s"
+        say(f"{job.name}, seed {job.seed}: {how}")
+        taken[job.name] += over
+        seconds.setdefault(job.name, []).append(spent.seconds)
         # Everything is in the checkpoint by now, so this trains nothing: it is how the weights come back.
         *_, last = job.epochs()
         detectors.setdefault(job.name, []).append(last.detector)
@@ -95,6 +99,7 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
         "floor_objectives": floor_objectives,
         "provenance": provenance(chosen) | {"bf16": bf16},
         "seconds_per_training": {name: float(np.mean(spent)) for name, spent in seconds.items()},
+        "taken_over": taken,
         "tables": {role: _recorded(one) for role, one in (("train", table), ("probe", probe))},
         "test": None,
         "entries": [],

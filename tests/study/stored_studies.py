@@ -172,6 +172,7 @@ class Stored:
             "shipped": {"seed": 1000, "rule": "", "objectives": [0.1]},
             "provenance": {"python": "3.11", "packages": {"torch": "2"}, "threads": 1},
             "seconds_per_training": {"winner": 3.0, "square": 3.0},
+            "taken_over": {"winner": 3, "square": 1},
             "test": {
                 "path": str(self.test.path),
                 "digest": self.test.digest,
