@@ -122,6 +122,11 @@ class StudyRecord:
         }
 
     @property
+    def trainings(self) -> list[TrialRecord]:
+        """Those of all phases, begun or not."""
+        return [trial for found in self.phases.values() for trial in found]
+
+    @property
     def compares_arms(self) -> bool:
         """Whether it is an ablation rather than a search."""
         return "arms" in tomllib.loads(space_text(self.definition))

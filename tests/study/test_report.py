@@ -1,5 +1,6 @@
 """The report as a reader's browser gets it: complete, self-contained, escaped, and honest at every stage of a study."""
 
+import html
 import json
 import re
 from collections.abc import Callable
@@ -232,6 +233,39 @@ def test_a_leak_is_shouted(stored: Stored) -> None:
     best["subjects"]["test"] += best["subjects"]["train"][:1]
     write_json(stored.folder.best, best)
     assert "The split leaks" in audit(read_study(stored.folder))
+
+
+def test_the_procedure_says_how_often_the_test_table_was_opened(finished: Stored) -> None:
+    record = read_study(finished.folder)
+    assert record.evaluation is not None
+    for evaluation, words in (
+        (record.evaluation, "this study opened it once"),
+        (record.evaluation | {"test": record.evaluation["test"] | {"opened": 3}}, "this study opened it 3 times"),
+        (None, "this study has not opened it yet"),
+    ):
+        body = chosen_section(replace(record, evaluation=evaluation)).body
+        assert f"Only then may the test table be opened; {words}." in body
+        assert f"for the test, after the choice; {words}" in body
+    without = replace(record, definition=replace(record.definition, test=None))
+    assert "The study names no test table, so the choice is not tested." in chosen_section(without).body
+
+
+def test_a_control_is_told_as_what_it_is(finished_once: Stored) -> None:
+    record = read_study(finished_once.folder)
+    assert record.space is not None
+    varied = "square: the winner but for what the space sets under [controls]"
+    assert f"{varied}." in chosen_section(record).body
+    both = replace(record.space, controls=record.space.controls | {"paper": "base"})
+    body = chosen_section(replace(record, space=both)).body
+    assert f"{html.escape(varied)}; paper: the preset with the space" in body
+    none = replace(record.space, controls={})
+    assert "Beside the winner stands the floor" in chosen_section(replace(record, space=none)).body
+
+
+def test_the_title_counts_every_training_that_ended(finished_once: Stored) -> None:
+    record = read_study(finished_once.folder)
+    assert "Search over small, 14 trainings ended." in page(record)
+    assert "Search over small, 22 trainings ended." in page(replace(record, arm_searches={"tuned": record.trials}))
 
 
 def test_the_command_repeats_the_settings(stored: Stored) -> None:
