@@ -115,7 +115,7 @@ def _whole(title: str, name: str, links: Sequence[tuple[str, str]], main: Html, 
 
 
 def _title(record: StudyRecord, written: datetime | None) -> Html:
-    at = (written or datetime.now(UTC)).strftime(_CLOCK)
+    at = (written or record.read).strftime(_CLOCK)
     ended = sum(trial.state.is_finished() for trial in record.trainings)
     what = "Ablation" if record.compares_arms else "Search over"
     about = f"{what} {record.definition.space_name}, {ended} trainings ended. Written {at} from {record.folder.root}."
