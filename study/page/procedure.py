@@ -70,9 +70,9 @@ def _beside(space: Space) -> str:
     floor = "the floor, which needs no training"
     base = [name for name, values in space.controls.items() if values == "base"]
     varied = [name for name in space.controls if name not in base]
-    parts = [f"{series(varied)}: the winner but for what the space sets under [controls]"] if varied else []
+    parts = [f"{series(varied)} (the winner with what the space sets under [controls])"] if varied else []
     if base:
-        parts.append(f"{series(base)}: the preset with the space's [fixed] values, whatever was searched")
+        parts.append(f"{series(base)} (the preset with the space's [fixed] values, whatever was searched)")
     if not parts:
         return f"Beside the winner stands {floor}."
     return f"Beside the winner stand {floor}, and its controls, under the same seeds: {'; '.join(parts)}."

@@ -298,11 +298,11 @@ def test_the_procedure_says_how_often_the_test_table_was_opened(finished: Stored
 def test_a_control_is_told_as_what_it_is(finished_once: Stored) -> None:
     record = read_study(finished_once.folder)
     assert record.space is not None
-    varied = "square: the winner but for what the space sets under [controls]"
+    varied = "square (the winner with what the space sets under [controls])"
     assert f"{varied}." in chosen_section(record).body
     both = replace(record.space, controls=record.space.controls | {"paper": "base"})
     body = chosen_section(replace(record, space=both)).body
-    assert f"{html.escape(varied)}; paper: the preset with the space" in body
+    assert f"{html.escape(varied)}; paper (the preset with the space" in body
     none = replace(record.space, controls={})
     assert "Beside the winner stands the floor" in chosen_section(replace(record, space=none)).body
 
