@@ -1,7 +1,9 @@
 """A study's best.json: what won, under which seeds, on which tables; where it is found and read."""
 
+import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,11 @@ class Best:
     data: dict[str, Any]
 
     @property
+    def digest(self) -> str:
+        """Of its content: evaluation.json names that of the best.json that it tested."""
+        return digest(self.data)
+
+    @property
     def configs(self) -> dict[str, Config]:
         """The winner and the controls that differ from it, by name."""
         winner = from_dict(self.data["config"], "best.json")
@@ -32,15 +39,19 @@ class Best:
         return {"winner": winner} | {name: config for name, config in controls.items() if config != winner}
 
     def take_over(self, name: str, seed: int, folder: Path) -> bool:
-        """Copy the checkpoint of the study's own training, where there was one and it still lies: once is enough."""
+        """Copy the checkpoint of the study's own training, where it still lies: once is enough.
+
+        True where this folder goes on from the study's training, whether it was copied now or before.
+        """
         others: dict[str, dict[str, str]] = self.data.get("control_checkpoints", {})
         lies = self.data.get("checkpoints", {}) if name == "winner" else others.get(name, {})
         source = self.folder / lies.get(str(seed), "-")
-        if names(source) and not names(folder):
+        if not names(source):
+            return False
+        if not names(folder):
             shutil.copytree(fetch(source), folder, dirs_exist_ok=True)
             publish(folder)
-            return True
-        return False
+        return True
 
     def table(self, role: str) -> SliceTable:
         """The table of a role. Raises BadTable when its content is not that of the study."""
@@ -48,6 +59,11 @@ class Best:
         if reference is None:
             raise BadStudy(f"{self.folder}: the study names no {role} table; run it with --{role} TABLE")
         return open_cached(reference["path"], reference["digest"])
+
+
+def digest(data: Mapping[str, Any]) -> str:
+    """Of plain data, whatever the order of its names."""
+    return hashlib.blake2b(json.dumps(data, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
 def find_best(name: str | None, runs: Path | None = None) -> Best:

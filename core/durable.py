@@ -42,6 +42,19 @@ def put(temporary: Path, path: Path) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON, atomically. Raises ValueError on NaN and infinity, which JSON does not have."""
-    text = json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False)
+    text = _json(value)
     with replacing(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
+
+
+def update_json(path: Path, value: Any) -> None:
+    """As `write_json`, but a file that holds this already is left alone: its time says when its content changed.
+
+    path: on object storage, a copy that was fetched before.
+    """
+    if not path.is_file() or path.read_text(encoding="utf-8") != _json(value):
+        write_json(path, value)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n"

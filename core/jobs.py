@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -35,13 +36,21 @@ class Job:
         )
 
 
-def _run(job: Job, threads: int) -> float:
-    """Train to the end, into the checkpoint folder. Returns the seconds that its epochs took."""
+class Spent(NamedTuple):
+    """seconds: that all epochs of a training took, whenever that was. epochs: how many of them were trained now."""
+
+    seconds: float
+    epochs: int
+
+
+def _run(job: Job, threads: int) -> Spent:
+    """Train to the end, into the checkpoint folder."""
     torch.set_num_threads(threads)
-    return sum(epoch.seconds for epoch in job.epochs())
+    epochs = [(epoch.seconds, not epoch.replayed) for epoch in job.epochs()]
+    return Spent(sum(seconds for seconds, _ in epochs), sum(now for _, now in epochs))
 
 
-def trained(jobs: Sequence[Job]) -> Iterator[tuple[Job, float]]:
+def trained(jobs: Sequence[Job]) -> Iterator[tuple[Job, Spent]]:
     """Train all, yielding each in order when it is done.
 
     On a CPU one thread each and one process per core: twice as fast on small networks as all cores on one training.

@@ -1,6 +1,5 @@
 """From best.json to a detector for use: the winner and its controls trained under every seed, then tested once."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from core.best import Best
+from core.best import Best, digest
 from core.checkpoint import save_detector
 from core.config import Config, to_dict
 from core.durable import write_json
@@ -58,15 +57,19 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
         for name, config in best.configs.items()
         for seed in seeds
     ]
-    taken = sum(best.take_over(job.name, job.seed, job.folder) for job in jobs)
-    if taken:
-        say(f"{taken} trainings taken over from the study's replicates")
+    lying = {job.folder for job in jobs if best.take_over(job.name, job.seed, job.folder)}
+    if lying:
+        say(f"{len(lying)} trainings taken over from the study's replicates")
     say(f"training {', '.join(best.configs)} under seeds {', '.join(map(str, seeds))}")
     seconds: dict[str, list[float]] = {}
+    taken = dict.fromkeys(best.configs, 0)
     detectors: dict[str, list[nn.Module]] = {}
     for job, spent in trained(jobs):
-        say(f"{job.name}, seed {job.seed}: trained, {spent:.0f} s")
-        seconds.setdefault(job.name, []).append(spent)
+        over = job.folder in lying and not spent.epochs  # a checkpoint of another format was passed over
+        how = f"taken over, {spent.seconds:.0f} s in the study" if over else f"trained, {spent.seconds:.0f} s"
+        say(f"{job.name}, seed {job.seed}: {how}")
+        taken[job.name] += over
+        seconds.setdefault(job.name, []).append(spent.seconds)
         # Everything is in the checkpoint by now, so this trains nothing: it is how the weights come back.
         *_, last = job.epochs()
         detectors.setdefault(job.name, []).append(last.detector)
@@ -90,12 +93,13 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
     result: dict[str, Any] = {
         "format": FORMAT,
         "study": best.data["study"],
-        "best": _digest(best.data),
+        "best": best.digest,
         "seeds": seeds,
         "shipped": {"seed": seeds[shipped], "rule": "highest objective on the probe", "objectives": objectives},
         "floor_objectives": floor_objectives,
         "provenance": provenance(chosen) | {"bf16": bf16},
         "seconds_per_training": {name: float(np.mean(spent)) for name, spent in seconds.items()},
+        "taken_over": taken,
         "tables": {role: _recorded(one) for role, one in (("train", table), ("probe", probe))},
         "test": None,
         "entries": [],
@@ -170,13 +174,12 @@ def is_current(best: Best) -> bool:
         evaluation = json.loads(fetch(best.folder / "retrained" / "evaluation.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return False
-    return bool(evaluation.get("best") == _digest(best.data))
+    return bool(evaluation.get("best") == best.digest)
 
 
-def _digest(value: Config | dict[str, Any]) -> str:
-    """Of a configuration, without the slice score, which has no part in training; or of plain data."""
-    plain = to_dict(value) | {"score": None} if isinstance(value, Config) else value
-    return hashlib.blake2b(json.dumps(plain, sort_keys=True).encode(), digest_size=8).hexdigest()
+def _digest(config: Config) -> str:
+    """Of a configuration, without the slice score, which has no part in training."""
+    return digest(to_dict(config) | {"score": None})
 
 
 def _recorded(table: SliceTable) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import optuna
 from optuna.trial import TrialState
 
 from core.config import Config, differences, to_dict
-from core.durable import write_json
+from core.durable import update_json
 from core.errors import BadStudy
 from core.probes import held_out_families
 from study.arms import Ablation
@@ -80,8 +80,8 @@ class Comparison:
                 left_out[name] = f"it did not finish under every seed{_failure(study, number)}"
         self._require_two(list(by_name), left_out)
         found = self._found(chosen, by_name, study, judged) | {"left_out": left_out}
-        write_json(self.phases.folder.ablation, found)
-        write_json(self.phases.folder.best, self._best(chosen, by_name, decide(ranked), found["verdict"]))
+        update_json(self.phases.folder.ablation, found)
+        update_json(self.phases.folder.best, self._best(chosen, by_name, decide(ranked), found["verdict"]))
         return found
 
     def _search(self, name: str, study: optuna.Study, families: list[str]) -> bool:

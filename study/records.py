@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import optuna
@@ -18,6 +18,7 @@ from core.results import best_floor
 from study.events import Events
 from study.folder import OBJECTIVE, OBJECTIVE_TEXT, Definition, StudyFolder
 from study.ledger import CONFIG, CPUS, EPOCHS, GPUS, NODE, PAPER, REASON, SEED
+from study.lock import Driver, driver
 from study.space import Space, with_settings
 
 _SETTING = re.compile(r"^# --set (\S+) = (.+)$", re.MULTILINE)
@@ -99,6 +100,7 @@ class StudyRecord:
 
     space: None when today's program cannot read the recorded text. best, evaluation, ablation: the JSON
     files as they are. arm_searches: of an ablation, the trials of each arm that searched settings of its own.
+    driver: who holds the study. read: when all this was so, in UTC.
     """
 
     folder: StudyFolder
@@ -111,6 +113,8 @@ class StudyRecord:
     evaluation: dict[str, Any] | None
     ablation: dict[str, Any] | None = None
     arm_searches: dict[str, tuple[TrialRecord, ...]] = field(default_factory=dict)
+    driver: Driver | None = None
+    read: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def phases(self) -> dict[str, tuple[TrialRecord, ...]]:
@@ -120,6 +124,18 @@ class StudyRecord:
         return {
             name: found for name, found in ({"search": self.trials} | arms | {last: self.replicates}).items() if found
         }
+
+    @property
+    def trainings(self) -> list[TrialRecord]:
+        """Those of all phases, begun or not."""
+        return [trial for found in self.phases.values() for trial in found]
+
+    @property
+    def running(self) -> str:
+        """'Still running', 'Perhaps still running' where its driver is on another machine, '' where it was stopped."""
+        if self.driver is None or self.driver.lives is False:
+            return ""
+        return "Still running" if self.driver.lives else "Perhaps still running"
 
     @property
     def compares_arms(self) -> bool:
@@ -183,6 +199,7 @@ def read_study(folder: StudyFolder) -> StudyRecord:
         _json(folder.retrained / "evaluation.json"),
         _json(folder.ablation),
         arms,
+        driver(folder.root),
     )
 
 

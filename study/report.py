@@ -72,9 +72,9 @@ def main(
         chosen = "" if studies else ", the newest"
         records = [read_study(folder) for folder in folders]
         for record in records:
-            trainings = sum(len(trials) for trials in record.phases.values())
-            lies = address(record.folder.root)
-            out.print(f"study {record.folder.name} in {lies}{chosen}: {trainings} trainings", markup=False)
+            ended = sum(trial.state.is_finished() for trial in record.trainings)
+            told = f"{ended} of {len(record.trainings)} trainings ended"
+            out.print(f"study {record.folder.name} in {address(record.folder.root)}{chosen}: {told}", markup=False)
         _write(records, target, figures, 0)
 
 

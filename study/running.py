@@ -8,7 +8,7 @@ from typing import Any
 from optuna.trial import FrozenTrial
 
 from core.config import Config, differences, to_dict
-from core.durable import write_json
+from core.durable import update_json
 from core.errors import BadStudy
 from study.asha import Asha
 from study.events import Events
@@ -77,7 +77,7 @@ class Run:
             raise BadStudy(f"{folder.root}: no configuration finished under every replicate seed")
         verdict = decide(ranked, own)
         configs = {one.trial: configured(trials, one.trial) for one in ranked}
-        write_json(folder.best, self._best(verdict, configs))
+        update_json(folder.best, self._best(verdict, configs))
         return verdict
 
     def _best(self, verdict: Verdict, configs: dict[int, Config]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """From replicates to a verdict: who wins, by how much, and whether that is clear."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from core.scores import SCORES
 from study.ledger import EPOCHS
 
 LEVEL = 0.95
+_NAMED = 5  # trials that a sentence names before it counts the rest
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,13 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome of a study. winner: the candidate with the highest mean. clear: the interval of its paired
-    difference to the runner-up, over common seeds, lies above 0. score: the slice score that ranked best on the probe.
-    over_own: the winner's paired difference to the preset's own choice; None where it is that, or has none beside it.
+    """The outcome of a study. winner: the candidate with the highest mean. difference: its paired difference to the
+    runner-up, over common seeds. score: the slice score that ranked best on the probe. over_own: the winner's paired
+    difference to the preset's own choice; None where it is that, or has none beside it.
+
+    clear: the interval of the winner's paired difference to each other candidate lies above 0. This is an
+    intersection-union test: all of them must hold, so their number needs no correction. not_apart: the trials for which
+    it does not lie above 0, in the order of the candidates.
     """
 
     winner: Candidate
@@ -43,6 +49,7 @@ class Verdict:
     score: ScoreName
     sentence: str
     over_own: Interval | None = None
+    not_apart: tuple[int, ...] = ()
 
 
 def candidates(replicates: optuna.Study, seeds: list[int], epochs: int) -> list[Candidate]:
@@ -73,12 +80,11 @@ def decide(ranked: list[Candidate], own: int | None = None) -> Verdict:
     if len(ranked) == 1:
         sentence = f"No comparison: {mean}, and it is the only configuration replicated."
         return Verdict(winner, tuple(ranked), None, False, score, sentence)
-    difference = paired_difference(winner.values, ranked[1].values, level=LEVEL)
-    clear = difference.low > 0
-    against = f"its lead over trial {ranked[1].trial} is {_words(difference)}"
-    sentence = f"{mean}; {against}." if clear else f"No clear winner: {mean}, but {against}, which includes 0."
+    leads = {other.trial: paired_difference(winner.values, other.values, level=LEVEL) for other in ranked[1:]}
+    near = tuple(trial for trial, lead in leads.items() if lead.low <= 0)
     told, over = _beside_own(ranked, own)
-    return Verdict(winner, tuple(ranked), difference, clear, score, sentence[0].upper() + sentence[1:] + told, over)
+    sentence = _sentence(mean, leads, near) + told
+    return Verdict(winner, tuple(ranked), leads[ranked[1].trial], not near, score, sentence, over, near)
 
 
 def plain(verdict: Verdict) -> dict[str, Any]:
@@ -86,12 +92,32 @@ def plain(verdict: Verdict) -> dict[str, Any]:
     return {
         "winner": verdict.winner.trial,
         "clear": verdict.clear,
+        "not_apart": list(verdict.not_apart),
         "sentence": verdict.sentence,
         "level": LEVEL,
         "difference": asdict(verdict.difference) if verdict.difference else None,
         "score": verdict.score,
         "over_own": asdict(verdict.over_own) if verdict.over_own else None,
     }
+
+
+def _sentence(mean: str, leads: dict[int, Interval], near: Sequence[int]) -> str:
+    """What the winner is ahead of and what not. leads: over every other candidate, the runner-up first."""
+    second, lead = next(iter(leads.items()))
+    words = f"{mean}; its lead over trial {second} is {_words(lead)}"
+    if near:
+        return f"No clear winner: {words}. It is not told apart from {trials_named(near)}: the interval includes 0."
+    others = ", and above 0 over every other candidate as well" if len(leads) > 1 else ""
+    return f"{words[0].upper()}{words[1:]}{others}."
+
+
+def trials_named(numbers: Sequence[int]) -> str:
+    """`trial 3`, or `trials 3, 5 and 8`; of many the first few, and how many more there are."""
+    if len(numbers) == 1:
+        return f"trial {numbers[0]}"
+    named, rest = list(map(str, numbers[:_NAMED])), len(numbers) - _NAMED
+    last = f"{rest} more" if rest > 0 else named.pop()
+    return f"trials {', '.join(named)} and {last}"
 
 
 def _beside_own(ranked: list[Candidate], own: int | None) -> tuple[str, Interval | None]:

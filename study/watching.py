@@ -8,6 +8,7 @@ from optuna.trial import TrialState
 
 from core.mirror import is_remote
 from study.folder import StudyFolder
+from study.lock import driver
 from study.records import StudyRecord, read_study
 
 
@@ -51,10 +52,11 @@ def is_finished(record: StudyRecord) -> bool:
 
 
 def stamp(folder: StudyFolder) -> Any:
-    """Something that differs when the report would: of the files, or of the trials where these are in a database."""
+    """Something that differs when the report would: of the files, the driver, and trials where a database has them."""
     retrained = folder.retrained
     files = (folder.best, folder.ablation, retrained / "evaluation.json", retrained / "examples.npz")
-    known = [(path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else None for path in files]
+    known: list[Any] = [(path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else None for path in files]
+    known.append(driver(folder.root))
     if folder.definition().database or is_remote(folder.root):
         record = read_study(folder)
         return known, [(name, [(t.state, t.epochs) for t in trials]) for name, trials in record.phases.items()]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import log10
 from typing import Any, NamedTuple
 
+import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
@@ -11,6 +12,7 @@ from study.figures.style import ACCENT, dress, number, plain, reach, series_look
 
 WINNER = "winner"
 _DECADES = -4  # of the log axis of false positive rates: rarer alarms than 1 in 10,000 pixels are not told apart
+_RATES = 10 ** (np.arange(8 * _DECADES, 1) / 8)  # where straight lines are sampled that a log axis bends
 
 
 class Estimate(NamedTuple):
@@ -134,19 +136,20 @@ def draw_curves(info: DetectorsInfo) -> go.Figure:
     drawn = make_subplots(2, 2, horizontal_spacing=0.09, vertical_spacing=0.14)
     for row, look in zip(info.detectors, series_looks([row.shape for row in info.detectors]), strict=True):
         line = {"color": look.colour, "width": 3.5 if row.name == WINNER else 1.8, "dash": look.dash}
-        for column, (x, y) in enumerate((("false_positive_rate", "recall"), ("recall", "precision")), 1):
-            for level in (1, 2):
+        roc = row.curves["false_positive_rate"], row.curves["recall"]
+        ranking = row.curves["recall"], row.curves["precision"]
+        for column, curves in enumerate(((roc, on_log_axis(*roc)), (ranking, ranking)), 1):
+            for level, (x, y) in enumerate(curves, 1):
                 drawn.add_trace(
                     go.Scatter(
-                        x=row.curves[x], y=row.curves[y], mode="lines", line=line, name=plain(row.label),
-                        legendgroup=row.label, showlegend=column == level == 1, hovertemplate="%{x:.3g}, %{y:.3g}",
+                        x=x, y=y, mode="lines", line=line, name=plain(row.label), legendgroup=row.label,
+                        showlegend=column == level == 1, hovertemplate="%{x:.3g}, %{y:.3g}",
                     ),
                     level, column,
                 )  # fmt: skip
     dress(drawn, x="", y="", height=780, showlegend=True)
     guess = {"color": ACCENT, "width": 1.5, "dash": "dash"}
-    rates = [10 ** (exponent / 8) for exponent in range(8 * _DECADES, 1)]
-    for level, line_of in ((1, [0.0, 1.0]), (2, rates)):
+    for level, line_of in ((1, [0.0, 1.0]), (2, _RATES.tolist())):
         drawn.add_trace(
             go.Scatter(x=line_of, y=line_of, mode="lines", line=guess, showlegend=False, hoverinfo="skip"), level, 1
         )
@@ -172,6 +175,21 @@ def draw_curves(info: DetectorsInfo) -> go.Figure:
     )
     lowest = min(_DECADES / 2, log10(info.prevalence) - 0.2) if info.prevalence else _DECADES / 2
     return drawn.update_yaxes(type="log", dtick=1, range=[lowest, 0.02], title_text="precision, log", row=2, col=2)
+
+
+def on_log_axis(rates: Sequence[float], recalls: Sequence[float]) -> tuple[list[float], list[float]]:
+    """A ROC curve, from (0, 0) to (1, 1), for the log axis: its points there, and points of the lines that join them.
+
+    A rate of 0 has no place on it, so what lies left of the first point there is interpolated, linearly in the rate.
+    """
+    if not len(rates):
+        return [], []
+    x, y = np.asarray(rates), np.asarray(recalls)
+    here = x >= _RATES[0]
+    on_x = np.append(x[here], _RATES)
+    on_y = np.append(y[here], np.interp(_RATES, x, y))
+    order = np.lexsort((on_y, on_x))
+    return on_x[order].tolist(), on_y[order].tolist()
 
 
 def _estimate(found: Mapping[str, Any]) -> Estimate:

@@ -4,7 +4,7 @@ from typing import Any
 
 from study.figures.arms import ArmsInfo, arms_info, draw_arms, draw_gaps
 from study.page.html import Child, Html, Section, code, facts, join, paragraphs, plot, table, tag
-from study.page.words import count, duration, figure, floor_words, interval, settings
+from study.page.words import count, duration, figure, floor_words, interval, settings, snapshot
 from study.records import StudyRecord
 
 
@@ -12,6 +12,10 @@ def ablation_section(record: StudyRecord) -> Section:
     """Verdict, every seed a point, every pair, and what each arm changes and costs."""
     found, title = record.ablation, "Which arm, and how sure we are"
     if found is None:
+        if record.running:
+            ended = sum(trial.state.is_finished() for trial in record.trainings)
+            words = f"{record.running}: {ended} of {count(len(record.trainings), 'training')} begun have ended. "
+            return Section("verdict", "Verdict", title, paragraphs(words + snapshot(record.read)))
         ended = sum(trial.state.is_finished() for trial in record.replicates)
         words = f"Not decided yet: {count(ended, 'training')} of {len(record.replicates)} begun ended. "
         return Section("verdict", "Verdict", title, paragraphs(words + "The same command goes on where it stopped."))

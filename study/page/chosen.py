@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +11,18 @@ from core.slices.table import SliceTable
 from study.folder import Definition, TableReference, subjects_by_role
 from study.page.downloads import downloads
 from study.page.html import Child, Html, Section, block, code, details, facts, join, listing, paragraphs, table, tag
-from study.page.replicated import families_held_out
+from study.page.procedure import openings, procedure
 from study.page.words import count, series
 from study.records import StudyRecord, settings_of, space_text
 from study.space import read_space
 
-_ROLES = {"train": "training", "probe": "the probe: every choice", "test": "the test, once, after the choice"}
+_ROLES = {"train": "training", "probe": "the probe: every choice", "test": "the test, after the choice"}
 
 
 def chosen_section(record: StudyRecord) -> Section:
     """The method and the evidence that nothing leaked."""
     parts = (
-        _procedure(record),
+        procedure(record),
         tag("h3", "Split audit"),
         audit(record),
         _again(record),
@@ -31,83 +30,6 @@ def chosen_section(record: StudyRecord) -> Section:
         _provenance(record),
     )
     return Section("choice", "Choice", "How it was chosen, and on whom", join(*parts))
-
-
-def _procedure(record: StudyRecord) -> Html:
-    if record.compares_arms:
-        return _comparison(record)
-    if record.space is None:
-        return paragraphs("The recorded search space cannot be read by this version, so its plan is not told here.")
-    plan = record.space.study
-    stop = (
-        f"Asynchronous successive halving stops trials from epoch {plan.grace} on and lets one in {plan.reduction} go "
-        f"on from each rung."
-        if plan.reduction > 1
-        else "No trial is stopped early."
-    )
-    first = (
-        "The preset's own configuration is the first trial."
-        if record.space.values_of(record.space.base()) is not None
-        else "The preset's own configuration lies outside the space, so it is not among the trials."
-    )
-    held = families_held_out(record)
-    families = f" Its held-out families are {series(held)}: no trial may train on anything like them." if held else ""
-    controls = record.space.controls
-    beside = (
-        f"Beside the winner stand its controls {series(list(controls))}, which differ from it only in what the "
-        "space sets under [controls], under the same seeds, and the floor, which needs no training."
-        if controls
-        else "Beside the winner stands the floor, which needs no training."
-    )
-    tried = max(plan.trials, len(record.trials))  # more than planned where the study was extended
-    return tag(
-        "ol",
-        *(
-            tag("li", words)
-            for words in (
-                f"{count(tried, 'configuration')} are tried over {count(len(record.space.space), 'setting')}, "
-                f"suggested by TPE, each trained for up to {count(record.epochs, 'epoch')} under seed {plan.seed}. "
-                f"{first} {stop}",
-                f"Every trial is scored by {record.objective_text}. The probe is made of healthy subjects "
-                f"that no trial trains on, with pseudo-outliers that no setting can move.{families}",
-                f"The best {plan.top} configurations, full-budget trials first, and the preset's own choice are "
-                f"trained again under {plan.seeds} fresh seeds. The highest mean wins; it is called clear when the "
-                "95 % interval of its paired difference to the runner-up lies above 0.",
-                "How a map becomes a slice's score is chosen on the probe as well: the score with the highest AUROC.",
-                f"Only then is the test table opened, once. {beside}",
-            )
-        ),
-    )
-
-
-def _comparison(record: StudyRecord) -> Html:
-    """Of an ablation."""
-    arms = tomllib.loads(space_text(record.definition))["arms"]
-    held = families_held_out(record)
-    steps = [
-        f"{count(len(arms), 'arm')}, {series(list(arms))}, differ in what they name alone. Each is trained in full "
-        "under the same fresh seeds; no training is stopped early.",
-        f"Every training is scored by {record.objective_text}. The probe is made of healthy subjects that no arm "
-        f"trains on, with pseudo-outliers that no setting can move. Its families that count are {series(held)}: no arm "
-        "may train on anything like them.",
-        "Differences are paired seed by seed and corrected by Holm for the number of pairs.",
-        "Only then is the test table opened, once, for all arms.",
-    ]
-    searching = [name for name, arm in arms.items() if "space" in arm]
-    if searching:
-        steps.insert(1, f"Before that, {series(searching)} search their own settings, with the same number of trials.")
-        found = (record.ablation or {}).get("arms", {})
-        told = [
-            f"{name} by {series(found[name]['searched_by'])}"
-            for name in searching
-            if found.get(name, {}).get("searched_by")
-        ]
-        if told:
-            steps.insert(
-                2,
-                f"An arm's own search is judged by all families unlike what that arm may train on: {'; '.join(told)}.",
-            )
-    return tag("ol", *(tag("li", words) for words in steps))
 
 
 def audit(record: StudyRecord) -> Html:
@@ -127,12 +49,13 @@ def audit(record: StudyRecord) -> Html:
     subjects = _subjects(record, opened)
     for row in rows:
         row[4] = str(len(subjects[str(row[0])])) if str(row[0]) in subjects else "–"
+    told = _ROLES | {"test": f"{_ROLES['test']}; {openings(record)}"}
     head = ("role", "digest", "place", "now", "subjects", "slices")
     return join(
         paragraphs(_disjoint(subjects)),
         table(head, rows, words=4),
         *(
-            details(f"{role}: {count(len(names), 'subject')}, for {_ROLES[role]}", listing(code(n) for n in names))
+            details(f"{role}: {count(len(names), 'subject')}, for {told[role]}", listing(code(n) for n in names))
             for role, names in subjects.items()
         ),
     )

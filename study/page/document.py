@@ -115,8 +115,8 @@ def _whole(title: str, name: str, links: Sequence[tuple[str, str]], main: Html, 
 
 
 def _title(record: StudyRecord, written: datetime | None) -> Html:
-    at = (written or datetime.now(UTC)).strftime(_CLOCK)
-    ended = sum(trial.state.is_finished() for trial in (*record.trials, *record.replicates))
+    at = (written or record.read).strftime(_CLOCK)
+    ended = sum(trial.state.is_finished() for trial in record.trainings)
     what = "Ablation" if record.compares_arms else "Search over"
     about = f"{what} {record.definition.space_name}, {ended} trainings ended. Written {at} from {record.folder.root}."
     return tag("header", tag("h1", f"Study {record.folder.name}"), tag("p", about, class_="about"), _NOSCRIPT)

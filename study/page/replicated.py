@@ -7,6 +7,7 @@ from study.page.html import Child, Html, Section, join, paragraphs, plot, table,
 from study.page.trials import trial_button
 from study.page.words import count, figure, interval
 from study.records import StudyRecord
+from study.selection import trials_named
 
 
 def replicated_section(record: StudyRecord) -> Section:
@@ -61,8 +62,13 @@ def _differences(info: ReplicatesInfo, objective: str) -> Html:
         return paragraphs("Only one configuration was replicated, so there is no difference to show.")
     runner = info.differences[0]
     leader = info.configurations[0].trial
-    clear = runner.interval.low > 0
-    words = "does not include 0: the lead is clear." if clear else "includes 0: these seeds do not tell them apart."
+    near = [other.trial for other in info.differences if other.interval.low <= 0]
+    words = (
+        f"includes 0 for {trials_named(near)}: these seeds do not tell trial {leader} from "
+        f"{'them' if len(near) > 1 else 'it'}."
+        if near
+        else "lies above 0 for every other configuration: the lead is clear."
+    )
     return join(
         tag("h3", "Paired differences"),
         paragraphs(

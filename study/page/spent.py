@@ -66,11 +66,8 @@ def _table(record: StudyRecord) -> Html:
         cores, gpus = core_seconds(begun), gpu_seconds(begun)
         times = (duration(seconds), duration(cores) if cores else "–", duration(gpus) if gpus else "–")
         rows.append((name, len(begun), *ended, epochs, *times))
-    if record.evaluation:
-        each = record.evaluation.get("seconds_per_training", {})
-        seeds = len(record.evaluation["seeds"])
-        trainings = len(each) * seeds
-        seconds = sum(each.values()) * seeds
+    trainings, seconds, taken = retrained(record)
+    if trainings:
         rows.append(
             ("retraining", trainings, trainings, 0, 0, 0, trainings * record.epochs, duration(seconds), "–", "–")
         )
@@ -78,8 +75,24 @@ def _table(record: StudyRecord) -> Html:
         "phase", "trainings", "full budget", "stopped early", "failed", "unfinished", "epochs", "worker time",
         "core time", "GPU time",
     )  # fmt: skip
-    words = cost_in_words(record) + " Core and GPU time are worker time times what each training occupied."
+    words = cost_in_words(record) + " Core and GPU time are worker time times what each training occupied." + taken
     return join(table(head, rows, caption="By phase"), paragraphs(words.strip()))
+
+
+def retrained(record: StudyRecord) -> tuple[int, float, str]:
+    """Trainings of core.train --best beyond those taken over from the study, their seconds, and both in words."""
+    if not record.evaluation:
+        return 0, 0.0, ""
+    each: dict[str, float] = record.evaluation.get("seconds_per_training", {})
+    seeds = len(record.evaluation["seeds"])
+    if "taken_over" not in record.evaluation:
+        unknown = " An earlier version did not record which of the retrainings were taken over from the study."
+        return len(each) * seeds, sum(each.values()) * seeds, unknown if each else ""
+    taken: dict[str, int] = record.evaluation["taken_over"]
+    own = {name: seeds - taken[name] for name in each}
+    over = sum(taken.values())
+    words = f" {count(over, 'training')} of the study served the test as well and count once." if over else ""
+    return sum(own.values()), sum(each[name] * own[name] for name in each), words
 
 
 def _timeline(record: StudyRecord) -> Html:

@@ -24,7 +24,7 @@ def tested_section(record: StudyRecord) -> Section:
 
 
 def beside_controls(info: DetectorsInfo) -> str:
-    """The winner against the controls that differ from it in one thing, in words; '' without any."""
+    """The winner against its controls, in words; '' without any."""
     found: dict[str, list[str]] = {"clearly above": [], "clearly below": [], "not to be told from": []}
     for row in info.detectors:
         if row.gain is not None and row.is_control:

@@ -4,6 +4,7 @@ from collections import Counter
 
 from optuna.trial import TrialState
 
+from core.best import digest
 from core.errors import StudyError
 from study.figures.detectors import detectors_info
 from study.page.html import Child, Html, Section, join, listing, paragraphs, table, tag
@@ -126,10 +127,9 @@ def _thin(record: StudyRecord) -> list[str]:
 
 def _stale(record: StudyRecord) -> list[str]:
     found = []
-    evaluation = record.folder.retrained / "evaluation.json"
     if record.best is not None and record.evaluation is not None:
-        if evaluation.stat().st_mtime < record.folder.best.stat().st_mtime:
-            found.append("The test results are older than the verdict: run python -m core.train --best again.")
+        if record.evaluation.get("best") != digest(record.best):
+            found.append("The test results are of another verdict than this: run python -m core.train --best again.")
         if record.evaluation.get("study") != record.best.get("study"):
             found.append(f"The test results belong to a study named {record.evaluation.get('study')}.")
     if record.space is None and not record.compares_arms:

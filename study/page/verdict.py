@@ -10,8 +10,13 @@ from study.figures.detectors import detectors_info
 from study.page.html import Child, Html, Section, code, details, facts, join, paragraphs, table, tag
 from study.page.spent import cost_in_words
 from study.page.tested import beside_controls
-from study.page.words import capital, count, floor_words, setting
+from study.page.words import capital, count, floor_words, setting, snapshot
 from study.records import StudyRecord
+
+_BEFORE = (
+    "An earlier version wrote this verdict: it compared the winner with the runner-up alone. Its lead over the others "
+    "is shown below; the same search command decides anew."
+)
 
 
 def verdict_section(record: StudyRecord) -> Section:
@@ -26,7 +31,11 @@ def headline(record: StudyRecord) -> tuple[str, str]:
     if best is not None:
         if len(best["replicates"]) < 2:
             return "Only one candidate", "open"
+        if best["verdict"]["clear"] and _beside_runner_up_alone(best):
+            return "Ahead of the runner-up", "open"
         return ("A clear winner", "good") if best["verdict"]["clear"] else ("No clear winner", "open")
+    if record.running:
+        return record.running, "open"
     if record.trials and not unfinished and not record.with_state(TrialState.COMPLETE):
         return "No verdict", "bad"
     return "Not decided yet", "open"
@@ -45,6 +54,10 @@ def _card(record: StudyRecord) -> Html:
         parts.append(tag("p", capital(verdict["sentence"]), class_="sentence"))
         if len(best["replicates"]) < 2:
             parts.append(paragraphs("With no second configuration to compare it with, this says nothing of a lead."))
+        if _beside_runner_up_alone(best):
+            parts.append(paragraphs(_BEFORE))
+        if record.running and not all(trial.state.is_finished() for trial in record.trainings):
+            parts.append(paragraphs(f"{record.running}: this verdict is of before. {snapshot(record.read)}"))
     parts.append(_tested(record))
     parts.append(_facts(record))
     if best is not None:
@@ -52,18 +65,33 @@ def _card(record: StudyRecord) -> Html:
     return tag("div", *parts, class_="card")
 
 
+def _beside_runner_up_alone(best: dict[str, Any]) -> bool:
+    """Whether further candidates had no say in what a verdict calls clear, as in files of before they had."""
+    return "not_apart" not in best["verdict"] and len(best["replicates"]) > 2
+
+
 def _why_not(record: StudyRecord) -> str:
-    finished = [trial for trial in record.trials if trial.state.is_finished()]
-    again = "the same search command goes on where it stopped"
-    if not record.trials:
-        return f"No trial has begun; {again}."
-    if record.with_state(TrialState.RUNNING, TrialState.WAITING) or not finished:
-        return f"{len(finished)} of {len(record.trials)} trials have ended; {again}."
-    if not record.with_state(TrialState.COMPLETE):
+    if record.running:
+        return f"{record.running}: {_reached(record)}. {snapshot(record.read)}"
+    unfinished = record.with_state(TrialState.RUNNING, TrialState.WAITING)
+    if record.trials and not unfinished and not record.with_state(TrialState.COMPLETE):
         failed = len(record.with_state(TrialState.FAIL))
         return f"No trial reached its full budget: {failed} failed, see Failures below for the reasons."
+    return f"{capital(_reached(record))}; the same search command goes on where it stopped."
+
+
+def _reached(record: StudyRecord) -> str:
+    """How far a study without a verdict is."""
+    if not record.trials:
+        return "no trial has begun"
+    begun, finished = len(record.trials), sum(trial.state.is_finished() for trial in record.trials)
+    planned = max(begun, record.space.study.trials if record.space else 0)
+    if finished < begun or (begun < planned and not record.replicates):
+        return f"{finished} of {count(planned, 'trial')} have ended"
+    if not record.replicates:
+        return "the search has ended, no replicate has begun"
     done = sum(trial.state.is_finished() for trial in record.replicates)
-    return f"The search has ended and {count(done, 'replicate')} finished, but no winner was named yet; {again}."
+    return f"the search has ended, {done} of {count(len(record.replicates), 'replicate')} have"
 
 
 def _tested(record: StudyRecord) -> Html:

@@ -1,6 +1,7 @@
 """Numbers and settings in words."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from optuna.trial import TrialState
@@ -62,6 +63,11 @@ def capital(sentence: str) -> str:
 def count(number: int, one: str, many: str = "") -> str:
     """'1 trial', '14 trials'."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def snapshot(moment: datetime) -> str:
+    """Of when a page is that tells of a study which runs. moment: in UTC."""
+    return f"This page is a snapshot of {moment:%Y-%m-%d %H:%M} UTC."
 
 
 def series(parts: Sequence[str], last: str = "and") -> str:

@@ -9,6 +9,7 @@ import optuna
 import torch
 from optuna.trial import TrialState
 
+from core.best import find_best
 from core.config import Config, differences, from_dict, to_dict
 from core.durable import write_json
 from core.evaluation import evaluate
@@ -166,10 +167,12 @@ class Stored:
         result = {
             "format": 1,
             "study": self.folder.name,
+            "best": find_best(str(self.folder.root)).digest,
             "seeds": SEEDS,
             "shipped": {"seed": 1000, "rule": "", "objectives": [0.1]},
             "provenance": {"python": "3.11", "packages": {"torch": "2"}, "threads": 1},
             "seconds_per_training": {"winner": 3.0, "square": 3.0},
+            "taken_over": {"winner": 3, "square": 1},
             "test": {
                 "path": str(self.test.path),
                 "digest": self.test.digest,

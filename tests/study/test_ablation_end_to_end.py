@@ -1,6 +1,7 @@
 """A tiny ablation for real, on Ray: killed, resumed, compared, and tested by core.train --best."""
 
 import json
+from dataclasses import replace
 from html import escape
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from core.slices.table import SliceTable
 from study.figures.arms import arms_info, draw_arms, draw_gaps
 from study.folder import StudyFolder
+from study.lock import Driver
 from study.page.document import page
 from study.page.html import plot
 from study.records import read_study
@@ -102,6 +104,8 @@ def test_its_report_says_which_arm_and_how_sure(place: Place) -> None:
     assert "cannot be read by this version" not in text
     folder.ablation.rename(folder.root / "aside")
     assert "Not decided yet: 6 trainings of 6 begun ended." in page(read_study(folder))
+    running = replace(read_study(folder), driver=Driver("process 1 here", True))
+    assert "Still running: 8 of 8 trainings begun have ended. This page is a snapshot of " in page(running)
     (folder.root / "aside").rename(folder.ablation)
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import threading
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +16,7 @@ from core.durable import write_json
 from core.errors import BadConfig
 from study.folder import TableReference
 from study.ledger import open_study
+from study.lock import StudyLock
 from study.page import files
 from study.page.compared import comparable, compared, comparison
 from study.page.document import comparing_page, page
@@ -22,7 +24,7 @@ from study.page.downloads import downloads
 from study.page.files import figures_of, write_figures
 from study.records import StudyRecord, read_study
 from study.report import main
-from study.watching import is_finished, watch
+from study.watching import is_finished, stamp, watch
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +90,13 @@ def test_watching_writes_when_something_changed_and_ends(stored: Stored) -> None
     watch(lambda: [stored.folder], lambda records, last: written.append((len(records[0].trials), last)), 7, pause)
     assert written == [(8, False), (9, False), (9, True)]
     assert pauses == [7] * 4
+
+
+def test_a_driver_that_comes_or_goes_is_a_change(stored: Stored) -> None:
+    before = stamp(stored.folder)
+    with StudyLock(stored.folder.root, threading.Event()):
+        assert stamp(stored.folder) != before
+    assert stamp(stored.folder) == before
 
 
 def test_a_watched_page_reads_itself_anew_and_the_last_one_does_not(record: StudyRecord) -> None:

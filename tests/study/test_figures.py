@@ -14,7 +14,7 @@ from core.heat import heat_of
 from core.panels import Looked, Panels
 from core.synthesis import Synthesis
 from study.figures.convergence import Convergence, convergence_info, draw_convergence
-from study.figures.detectors import detectors_info, draw_curves, draw_intervals
+from study.figures.detectors import detectors_info, draw_curves, draw_intervals, on_log_axis
 from study.figures.families import draw_families, families_info
 from study.figures.galleries import draw_example, draw_trained, examples_info, trained_info
 from study.figures.history import draw_history, history_info
@@ -26,6 +26,7 @@ from study.figures.pictures import SIDE, panel
 from study.figures.replicated import draw_differences, draw_replicates, replicates_info
 from study.figures.rungs import draw_rungs, rungs_info
 from study.figures.style import look_of
+from study.page.replicated import _differences
 from study.records import TrialRecord, best_first, read_study, records_of
 
 Make = Callable[..., tuple[TrialRecord, ...]]
@@ -224,6 +225,32 @@ def test_text_from_outside_carries_no_markup(trials_of: Make) -> None:
     figures.append(draw_families(families_info([(HOSTILE, HOSTILE, [{f"family.{HOSTILE}.average_precision": 0.5}])])))
     for figure in figures:
         assert "<script" not in str(figure.to_dict())
+
+
+def test_a_lead_is_clear_over_every_configuration_or_not_at_all() -> None:
+    def replicated(trial: int, *values: float) -> list[TrialRecord]:
+        pairs = enumerate(values)
+        return [TrialRecord(0, FULL, {"trial": trial, "seed": seed}, {}, {1: value}) for seed, value in pairs]
+
+    best, second = replicated(4, 0.520, 0.521, 0.519), replicated(2, 0.500, 0.502, 0.498)
+    words = _differences(replicates_info([*best, *second]), "objective")
+    assert "lies above 0 for every other configuration: the lead is clear" in words
+    words = _differences(replicates_info([*best, *second, *replicated(7, 0.30, 0.65, 0.54)]), "objective")
+    assert "includes 0 for trial 7: these seeds do not tell trial 4 from it" in words
+
+
+def test_a_curve_has_no_zeros_on_a_log_axis_and_keeps_its_straight_lines() -> None:
+    x, y = on_log_axis([0.0, 1.0], [0.0, 1.0])  # one score for all: guessing
+    assert x == pytest.approx(y)
+    assert (x[0], x[-1]) == (pytest.approx(1e-4), 1)
+    assert np.all(np.diff(x) >= 0)
+    x, y = on_log_axis([0.0, 0.0, 0.01, 0.01, 1.0], [0.0, 0.2, 0.3, 0.5, 1.0])
+    at = dict(zip(x, y, strict=True))
+    assert min(x) > 0
+    assert y[0] == pytest.approx(0.2 + 0.1 * 1e-4 / 0.01)  # it begins at 0.2, not at the first point to the right
+    assert [recall for rate, recall in zip(x, y, strict=True) if rate == 0.01][:2] == [0.3, 0.5]
+    assert at[1.0] == 1
+    assert on_log_axis([], []) == ([], [])
 
 
 def test_every_shape_has_its_own_look() -> None:

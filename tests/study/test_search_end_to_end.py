@@ -60,11 +60,11 @@ def test_best_and_trials_tell_what_happened(place: Place) -> None:
 
 def test_a_finished_study_is_kept_as_it_is(place: Place) -> None:
     best = place.root / "runs" / "tiny" / "best.json"
-    before = best.read_text()
+    before, at = best.read_text(), best.stat().st_mtime_ns
     again = place.run(place.search("--set", "fixed.training.epochs=6"))
     assert again.returncode == 0
     assert "kept 3, resumed 0" in again.stdout
-    assert best.read_text() == before
+    assert (best.read_text(), best.stat().st_mtime_ns) == (before, at)
 
 
 def test_other_settings_under_the_same_name_are_refused(place: Place) -> None:
@@ -78,9 +78,13 @@ def test_the_winner_is_retrained_and_tested_once(place: Place) -> None:
     done = place.run(place.command("core.train", "--best", "tiny"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3 trainings taken over from the study's replicates" in done.stdout
+    assert done.stdout.count(" s in the study") == 3
+    assert "winner, seed 1000: taken over, " in done.stdout
+    assert "circle, seed 1000: trained, " in done.stdout
     assert ", without training" in done.stdout
     retrained = place.root / "runs" / "tiny" / "retrained"
     result = json.loads((retrained / "evaluation.json").read_text())
+    assert result["taken_over"] == {"winner": 3, "circle": 0}
     assert [entry["name"] for entry in result["entries"]][:3] == ["winner", "winner, post-processed", "circle"]
     assert {entry["name"] for entry in result["entries"] if entry["kind"] == "floor"} == {
         "intensity",

@@ -4,7 +4,7 @@ import pytest
 
 from core.intervals import mean_interval
 from core.scores import SCORES
-from study.selection import Candidate, decide
+from study.selection import Candidate, decide, plain, trials_named
 
 
 def _candidate(trial: int, *values: float, best_score: str = "mean") -> Candidate:
@@ -25,6 +25,36 @@ def test_a_lead_within_the_spread_is_no_clear_winner() -> None:
     assert not verdict.clear
     assert verdict.sentence.startswith("No clear winner: trial 4")
     assert "includes 0" in verdict.sentence
+
+
+def test_a_third_candidate_that_spreads_widely_denies_a_clear_win() -> None:
+    best, second = _candidate(4, 0.520, 0.521, 0.519), _candidate(2, 0.500, 0.502, 0.498)
+    wide = _candidate(7, 0.30, 0.65, 0.54)
+    assert decide([best, second]).clear
+    verdict = decide([best, second, wide])
+    assert not verdict.clear
+    assert verdict.not_apart == (7,)
+    assert plain(verdict)["not_apart"] == [7]
+    assert verdict.difference == decide([best, second]).difference
+    assert verdict.sentence.startswith("No clear winner: trial 4 has mean 0.5200")
+    assert "its lead over trial 2 is 0.0200" in verdict.sentence
+    assert verdict.sentence.endswith("It is not told apart from trial 7: the interval includes 0.")
+    far = _candidate(7, 0.30, 0.32, 0.29)
+    assert decide([best, second, far]).clear
+    assert decide([best, second, far]).sentence.endswith(", and above 0 over every other candidate as well.")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        ([3], "trial 3"),
+        ([3, 1], "trials 3 and 1"),
+        ([5, 4, 3, 2, 1], "trials 5, 4, 3, 2 and 1"),
+        ([*range(8)], "trials 0, 1, 2, 3, 4 and 3 more"),
+    ],
+)
+def test_trials_are_named_and_many_are_counted(numbers: list[int], words: str) -> None:
+    assert trials_named(numbers) == words
 
 
 def test_the_winner_is_held_against_the_presets_own_choice() -> None:

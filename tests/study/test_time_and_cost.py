@@ -9,7 +9,7 @@ from stored_studies import BUDGET, CUT, FULL, LIVE, MIXED, Stored
 
 from study.figures.epochs import draw_epochs, epochs_info
 from study.figures.timeline import UNKNOWN, draw_timeline, timeline_info
-from study.page.spent import core_seconds, gpu_seconds, spent_section
+from study.page.spent import core_seconds, gpu_seconds, retrained, spent_section
 from study.records import TrialRecord, read_study
 
 Make = Callable[..., tuple[TrialRecord, ...]]
@@ -77,5 +77,24 @@ def test_cores_and_gpus_are_counted_as_occupied(trials_of: Make) -> None:
 def test_the_section_tells_what_there_is(stored: Stored, finished_once: Stored) -> None:
     assert "nothing was spent" in spent_section(read_study(stored.folder)).body
     body = spent_section(read_study(finished_once.folder)).body
-    for words in ("By phase", "retraining", "replicates", "at once on 1 node", "would have taken", "it saved 7"):
+    assert retrained(read_study(finished_once.folder))[:2] == (2, 6.0)
+    for words in (
+        "4 trainings of the study served the test as well",
+        "By phase",
+        "retraining",
+        "replicates",
+        "at once on 1 node",
+        "would have taken",
+        "it saved 7",
+    ):
         assert words in body
+
+
+def test_trainings_that_were_taken_over_are_counted_once(finished_once: Stored) -> None:
+    record = read_study(finished_once.folder)
+    evaluation = record.evaluation or {}
+    all_taken = replace(record, evaluation=evaluation | {"taken_over": {"winner": 3, "square": 3}})
+    assert "retraining" not in spent_section(all_taken).body
+    before = replace(record, evaluation={name: value for name, value in evaluation.items() if name != "taken_over"})
+    assert retrained(before)[:2] == (6, 18.0)
+    assert "did not record which of the retrainings were taken over" in spent_section(before).body
