@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 import typer
 
 from core.console import err, out, run
+from core.device import choose_device
 from core.durable import replacing
 from core.errors import BadInput
 from core.mirror import place
@@ -23,7 +24,6 @@ from core.prediction.scans import SOME_SKIPPED, predict_scans, scans
 from core.prediction.volume import Prediction
 from core.prediction.writing import write_nifti
 from core.slices.progress import shown
-from core.training import choose_device
 
 
 def main(

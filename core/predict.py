@@ -64,13 +64,13 @@ def main(
 ) -> None:
     """Anomaly maps and scores of scans, in the scans' own space."""
     from core.best import find_best
+    from core.device import choose_device
     from core.mirror import place
     from core.prediction.calibration import RARE
     from core.prediction.detectors import open_detector
     from core.prediction.output import Output
     from core.prediction.scans import SOME_SKIPPED, predict_scans, scans
     from core.slices.progress import shown
-    from core.training import choose_device
 
     *detectors, path = paths
     found = scans(path)

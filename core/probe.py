@@ -46,7 +46,8 @@ def main(
     seed: Seed = None,
 ) -> None:
     """Hold subjects out and write the probe made of them. The study never trains on these subjects."""
-    from core.probes import FAMILIES, build_probe
+    from core.families import FAMILIES
+    from core.probes import build_probe
     from core.slices.demo import demo_tables
     from core.slices.table import open_table
 

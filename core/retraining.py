@@ -12,16 +12,17 @@ from torch import nn
 from core.best import Best, digest
 from core.checkpoint import save_detector
 from core.config import Config, to_dict
+from core.device import choose_device, uses_bf16
 from core.durable import write_json
 from core.evaluation import Scorer, evaluate, objective, scorer_of
 from core.examples import write_examples
+from core.families import held_out_families
 from core.floor import floor_scorers
 from core.jobs import Job, trained
 from core.mirror import fetch
 from core.panels import look, rows_to_show, write_panels
 from core.postprocessing import Choice, Postprocessing, choose, postprocessed, restorer_of
 from core.prediction.inference import Inference, save_inference
-from core.probes import held_out_families
 from core.protocols.beside_paper import Described, beside_paper
 from core.provenance import provenance
 from core.results import (
@@ -35,7 +36,6 @@ from core.results import (
 )
 from core.slices.split import require_disjoint
 from core.slices.table import SliceTable
-from core.training import choose_device, uses_bf16
 
 FORMAT = 1  # of evaluation.json
 Say = Callable[[str], None]

@@ -80,13 +80,14 @@ def _one(
 ) -> None:
     from core.checkpoint import save_detector
     from core.config import differences, override, parse_setting
+    from core.device import choose_device, uses_bf16
     from core.evaluation import evaluate, scorer_of
     from core.prediction.inference import Inference, save_inference
     from core.presets import PRESETS
     from core.slices.alike import require_fit
     from core.slices.demo import demo_tables
     from core.slices.table import open_table
-    from core.training import choose_device, train, uses_bf16
+    from core.training import train
 
     if preset not in PRESETS:
         raise BadConfig(f"--preset {preset!r}: expected one of {', '.join(PRESETS)}{nearest(preset, PRESETS)}")

@@ -1,7 +1,6 @@
 """The training loop: a generator of epochs. It knows nothing of searches; whoever listens may stop it by closing it."""
 
 import math
-import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -21,9 +20,10 @@ from core import checkpoint
 from core.adam import adam, align_gradients, align_state, set_rate
 from core.batches import Batches
 from core.captured import Captured, Update
-from core.config import Config, Training, flatten, to_dict
+from core.config import Config, flatten, to_dict
 from core.detectors import Batch, Settling
-from core.errors import BadConfig, BadStudy, BadTable, TrainingFailed, nearest
+from core.device import choose_device, uses_bf16
+from core.errors import BadConfig, BadStudy, BadTable, TrainingFailed
 from core.mirror import address
 from core.provenance import provenance
 from core.slices.table import SliceTable
@@ -53,17 +53,6 @@ class Epoch:
     replayed: bool = False
 
 
-def choose_device(name: str = "auto") -> torch.device:
-    """`auto` is CUDA when there is a GPU. Raises BadConfig when CUDA is asked for and absent."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise BadConfig(f"device = {name!r}: torch {torch.__version__} sees no GPU here; use cpu or auto")
-    if name != "cpu" and re.fullmatch(r"cuda(:\d+)?", name) is None:
-        raise BadConfig(f"device = {name!r}: expected auto, cpu or cuda{nearest(name, ('auto', 'cpu', 'cuda'))}")
-    return torch.device(name)
-
-
 def require_halving(config: Config, height: int, width: int) -> None:
     """Raise BadConfig when slices of this size cannot be halved as often as the detector does."""
     side = 2**config.detector.depth
@@ -72,15 +61,6 @@ def require_halving(config: Config, height: int, width: int) -> None:
             f"detector.depth = {config.detector.depth}: slices of {height}x{width} cannot be halved that often; "
             f"expected sides that are multiples of {side}"
         )
-
-
-def uses_bf16(training: Training, device: torch.device) -> bool:
-    """Whether this training runs under bf16 autocast on this device."""
-    if training.precision != "auto":
-        return training.precision == "bf16"
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.cpu._is_avx512_bf16_supported())
 
 
 def train(

@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 from core.config import Config, differences, to_dict
 from core.durable import update_json
 from core.errors import BadStudy
-from core.probes import held_out_families
+from core.families import held_out_families
 from study.arms import Ablation
 from study.ledger import REASON, Ledger, SearchSource, open_study
 from study.phases import Phases, resumable

@@ -6,8 +6,9 @@ from uuid import uuid4
 
 from core.console import err, out
 from core.errors import BadConfig
+from core.families import held_out_families
 from core.mirror import address, fetch
-from core.probes import build_probe, held_out_families
+from core.probes import build_probe
 from core.slices.alike import namesakes, require_fit
 from core.slices.demo import demo_tables
 from core.slices.table import SliceTable, open_table

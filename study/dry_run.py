@@ -7,8 +7,8 @@ from rich.table import Table
 
 from core.console import out
 from core.cores import usable_cores
+from core.families import FAMILIES, held_out_families
 from core.mirror import address, fetch
-from core.probes import FAMILIES, held_out_families
 from core.slices.alike import require_fit
 from core.slices.demo import found_demo_tables
 from core.slices.split import split_subjects

@@ -10,11 +10,12 @@ import torch
 from numpy.typing import NDArray
 
 from core.config import Config
+from core.device import choose_device, uses_bf16
 from core.evaluation import scorer_of
 from core.metrics import ScoreHistogram
 from core.scores import sample_scores
 from core.slices.table import SliceTable
-from core.training import choose_device, train, uses_bf16
+from core.training import train
 from study.planning import Part
 from study.records import TrialRecord
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from core.durable import write_json
 from core.errors import BadStudy, nearest
+from core.families import held_out_families
 from core.mirror import address, fetch, place
-from core.probes import held_out_families
 from core.runs import default_runs
 from core.slices.cache import open_cached
 from core.slices.table import SliceTable

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from core.config import Config, differences, flatten, to_dict
+from core.families import FAMILIES
 from core.presets import PRESETS
-from core.probes import FAMILIES
 from study.arms import Ablation
 from study.asha import Asha
 from study.parameters import Choice, Range

@@ -13,6 +13,7 @@ import torch
 from ray import tune
 
 from core.config import from_dict
+from core.device import choose_device, uses_bf16
 from core.errors import BadStorage, HelperDied, StudyError
 from core.evaluation import evaluate, objective, scorer_of
 from core.mirror import place
@@ -20,7 +21,7 @@ from core.sample_maps import FILE as SAMPLE_MAPS
 from core.sample_maps import rows_to_sample, write_sample_maps
 from core.slices.cache import open_cached
 from core.slices.table import SliceTable
-from core.training import choose_device, train, uses_bf16
+from core.training import train
 from study.memory import lacking, limit
 
 VALUE = "objective"

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from core.errors import BadInput
-from core.probes import FAMILIES, build_probe, held_out_families
+from core.families import FAMILIES, held_out_families
+from core.probes import build_probe
 from core.slices.layout import TableMetadata
 from core.slices.table import SliceTable, write_table
 from tests.conftest import volume

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from core.errors import BadInput
-from core.probes import FAMILIES, build_probe
+from core.families import FAMILIES
+from core.probes import build_probe
 from core.sample_maps import read_sample_maps, rows_to_sample, write_sample_maps
 from core.sizes import lesion_areas
 from core.slices.table import SliceTable

@@ -7,13 +7,14 @@ import torch
 from core.best import find_best
 from core.checkpoint import load_detector
 from core.config import Config
+from core.device import uses_bf16
 from core.errors import BadInput
 from core.evaluation import evaluate, scorer_of
 from core.mirror import address, fetch
 from core.prediction.inference import NAME, Inference, load_inference, save_inference
 from core.prediction.volume import Predictor
 from core.slices.table import SliceTable, open_table
-from core.training import require_halving, uses_bf16
+from core.training import require_halving
 
 
 def open_detector(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from core.config import Config, ScoreName
+from core.device import uses_bf16
 from core.errors import BadInput, BadVolume
 from core.evaluation import Scorer, scorer_of
 from core.prediction.calibration import RARE, Calibration
@@ -23,7 +24,6 @@ from core.scores import SCORES, sample_scores
 from core.slices.geometry import Frame, turned, upright
 from core.slices.nifti import read_volume
 from core.slices.preprocess import Preprocessing, every_slice
-from core.training import uses_bf16
 
 Rule = Literal["mean", "max_slice", "top_slices"]
 """How the scores of a scan's slices become one: their mean, their maximum, or the mean of the highest tenth of them."""

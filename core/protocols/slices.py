@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from core.best import Best, find_best
 from core.checkpoint import load_detector
 from core.config import to_dict
+from core.device import choose_device, uses_bf16
 from core.errors import BadInput
 from core.evaluation import evaluate, scorer_of
 from core.floor import floor_scorers
@@ -20,7 +21,7 @@ from core.results import detector_entry, floor_entry, leads, pair_differences, v
 from core.slices.alike import require_alike
 from core.slices.split import require_disjoint
 from core.slices.table import SliceTable, open_table
-from core.training import choose_device, require_halving, uses_bf16
+from core.training import require_halving
 
 
 def score_table(

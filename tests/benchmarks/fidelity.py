@@ -14,11 +14,13 @@ from pathlib import Path
 from statistics import stdev
 
 from core.config import Config, override, parse_setting
+from core.device import choose_device
 from core.evaluation import evaluate, objective, scorer_of
+from core.families import held_out_families
 from core.intervals import Interval, paired_difference
-from core.probes import build_probe, held_out_families
+from core.probes import build_probe
 from core.slices.table import SliceTable, open_table
-from core.training import choose_device, train
+from core.training import train
 
 PRECISIONS = ("fp32", "bf16")
 

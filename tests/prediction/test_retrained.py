@@ -9,6 +9,7 @@ from test_inference import RECORDED, copied
 
 from core.best import Best
 from core.config import override, to_dict
+from core.device import choose_device
 from core.evaluation import evaluate
 from core.prediction import Calibration
 from core.prediction.detectors import open_detector
@@ -17,7 +18,6 @@ from core.probes import build_probe
 from core.retraining import retrain
 from core.slices.preprocess import Preprocessing
 from core.slices.table import SliceTable, open_table
-from core.training import choose_device
 from tests.prediction.conftest import SMALL
 
 

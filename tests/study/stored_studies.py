@@ -14,7 +14,7 @@ from core.config import Config, differences, from_dict, to_dict
 from core.durable import write_json
 from core.evaluation import evaluate
 from core.examples import write_examples
-from core.probes import FAMILIES
+from core.families import FAMILIES
 from core.results import detector_entry, floor_entry, leads, pair_differences, verdict_on_floor
 from core.sample_maps import FILE as SAMPLE_MAPS
 from core.sample_maps import rows_to_sample, write_sample_maps

@@ -6,7 +6,7 @@ import pytest
 
 from core.config import differences
 from core.errors import BadConfig
-from core.probes import FAMILIES
+from core.families import FAMILIES
 from study.arms import parse_ablation
 from study.space import parse_space, read_space
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from stored_studies import FULL, Stored
 
-from core.probes import FAMILIES
+from core.families import FAMILIES
 from core.sample_maps import FILE
 from study.figures.samples import BEST, samples_info
 from study.page.trials import trials_data

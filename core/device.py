@@ -1,0 +1,28 @@
+"""Where a training or an evaluation runs, and how precisely it computes there."""
+
+import re
+
+import torch
+
+from core.config import Training
+from core.errors import BadConfig, nearest
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """`auto` is CUDA when there is a GPU. Raises BadConfig when CUDA is asked for and absent."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise BadConfig(f"device = {name!r}: torch {torch.__version__} sees no GPU here; use cpu or auto")
+    if name != "cpu" and re.fullmatch(r"cuda(:\d+)?", name) is None:
+        raise BadConfig(f"device = {name!r}: expected auto, cpu or cuda{nearest(name, ('auto', 'cpu', 'cuda'))}")
+    return torch.device(name)
+
+
+def uses_bf16(training: Training, device: torch.device) -> bool:
+    """Whether this training runs under bf16 autocast on this device."""
+    if training.precision != "auto":
+        return training.precision == "bf16"
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_avx512_bf16_supported())
