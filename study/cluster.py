@@ -4,9 +4,9 @@ import logging
 import os
 import signal
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import FrameType
@@ -43,10 +43,10 @@ GPU_SHARE = 0.5
 class Cluster:
     """The Ray cluster of one run, joined when the first trial needs it: a finished study starts nothing.
 
-    cpus, gpus: of one trial; gpus None is GPU_SHARE where there are any. concurrent: trials at a time at most; None
-    is what fits now, so a cluster that grows should be given it. cache: folder on each node's own disk for copies of
-    the tables. shared: files that every node must see. memory: bytes that one trial may allocate, None for no limit.
-    interrupted: set by Ctrl-C and SIGTERM.
+    cpus, gpus: of one trial; gpus None is GPU_SHARE where there are any now. concurrent: trials at a time at most; None
+    is what fits now. A cluster that grows should be given it: where one is joined, no node needs to fit a trial then.
+    cache: folder on each node's own disk for copies of the tables. shared: files that every node must see. memory:
+    bytes that one trial may allocate, None for no limit. interrupted: set by Ctrl-C and SIGTERM.
     """
 
     def __init__(
@@ -79,31 +79,55 @@ class Cluster:
         return self._fitting()
 
     def _fitting(self) -> Slots:
-        have = ray.cluster_resources()
-        gpus = self.gpus
-        if gpus is None:
-            gpus = GPU_SHARE if have.get("GPU", 0) > 0 else 0.0
-        trial = Slots(self.cpus, gpus, self.concurrent or 0, self.cache, self.memory)
-        if trial.count:
-            return trial
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        # A head without CPUs runs no trial, whatever else it has.
+        seen = any(node.get("GPU", 0) > 0 and node.get("CPU", 0) >= self.cpus for node in nodes)
+        gpus = self.gpus if self.gpus is not None else GPU_SHARE if seen else 0.0
+        if _joined() and self.concurrent:
+            if self.gpus is None and not seen:
+                err.print(
+                    "no node that runs trials has a GPU now, so trials run on CPUs, also on nodes that join later; "
+                    "--gpus-per-trial SHARE gives them the GPUs of such nodes",
+                    style="yellow",
+                )
+            return Slots(self.cpus, gpus, self.concurrent, self.cache, self.memory)
+        fits = self._fits(nodes, gpus)
+        return Slots(self.cpus, gpus, min(self.concurrent or fits, fits), self.cache, self.memory)
+
+    def _fits(self, nodes: Sequence[Mapping[str, float]], gpus: float) -> int:
+        """Trials that run at once on these nodes. Raises BadStudy when none does: Ray would wait for a node forever."""
         asked = {"CPU": self.cpus, "GPU": gpus, "memory": self.memory or 0}
-        fits = min(int(have.get(name, 0) / amount + 1e-9) for name, amount in asked.items() if amount)
+        fits = sum(_room(node, asked) for node in nodes)
         if fits < 1:
-            raise BadStudy(
-                f"a trial asks for {self._amounts(asked)}; the cluster has {self._amounts(have)}; on a cluster that "
-                f"grows, say --concurrent N"
-            )
-        return replace(trial, count=fits)
+            have = Counter(self._amounts(node) for node in nodes)
+            there = ", ".join(f"{number} with {amounts}" for amounts, number in have.items()) or "there is none"
+            grows = "; on a cluster that grows, say --concurrent N" if _joined() else ""
+            raise BadStudy(f"a trial asks for {self._amounts(asked)}, and no node has as much: {there}{grows}")
+        return fits
 
     def _amounts(self, of: Mapping[str, float]) -> str:
         memory = f" and {of.get('memory', 0) / 2**30:.1f} GiB" if self.memory else ""
         return f"{of.get('CPU', 0):g} CPUs and {of.get('GPU', 0):g} GPUs{memory}"
 
 
+def _joined() -> str | None:
+    """Address of the cluster that this run joins, None where it starts one of its own, which never grows."""
+    return os.environ.get("RAY_ADDRESS") or None
+
+
+def _room(node: Mapping[str, float], asked: Mapping[str, float]) -> int:
+    """Trials that one node has room for. A share below 1 lies on one GPU, so what is left of that is lost."""
+    return min(
+        int(node.get(name, 0)) * int(1 / amount + 1e-9) if amount < 1 else int(node.get(name, 0) / amount + 1e-9)
+        for name, amount in asked.items()
+        if amount
+    )
+
+
 @contextmanager
 def _connected() -> Iterator[None]:
     """Within a job or with RAY_ADDRESS set, use that cluster; otherwise start one here, on loopback, for this run."""
-    joined = os.environ.get("RAY_ADDRESS")
+    joined = _joined()
     # Without an address Ray would join whatever `ray start` has left running on this machine.
     options: dict[str, Any] = {} if joined else {"address": "local", "include_dashboard": False}
     try:

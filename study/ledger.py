@@ -32,6 +32,7 @@ GPUS = "gpus"
 STOPPED = "stopped"  # the epoch after which ASHA stopped the trial
 FORKED = "forked"  # number of the trial in the study that this one was forked from
 PAPER = "paper"  # set on the trial that is the preset's own choice
+PLANNED = "planned"  # of the Optuna study: assignments in all that its last start asked for
 _UNFINISHED = (TrialState.RUNNING, TrialState.WAITING)
 
 
@@ -99,6 +100,8 @@ class Ledger:
 
     def __init__(self, study: optuna.Study, source: Source, epochs: int, seed: int, asha: Asha | None = None) -> None:
         self.study, self.source, self.epochs, self.seed, self.asha = study, source, epochs, seed, asha
+        if study.user_attrs.get(PLANNED) != source.total:
+            study.set_user_attr(PLANNED, source.total)
         source.prepare(study)
         self._resumed = [trial.number for trial in self.trials() if trial.state == TrialState.RUNNING]
         self.found = {trial.number for trial in self.trials() if trial.state.is_finished()}

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from core.errors import BadConfig
 from core.options import DATA, MACHINE
 from core.runs import RUNS
 
@@ -46,6 +47,13 @@ def comparable(incomplete: str) -> list[str]:
 def study_names(incomplete: str) -> list[str]:
     """What a shell offers for the name of a study: those under `runs`."""
     return [file.parent.name for file in RUNS.glob("*/study.json") if file.parent.name.startswith(incomplete)]
+
+
+def shared_or_whole(gpus: float | None) -> float | None:
+    """--gpus-per-trial, if Ray can set it aside. Raises BadConfig otherwise."""
+    if gpus is None or gpus <= 1 or gpus % 1 == 0:
+        return gpus
+    raise BadConfig(f"--gpus-per-trial: {gpus:g}, expected a share of one GPU, from 0 to 1, or a whole number of GPUs")
 
 
 TrainTable = Annotated[
@@ -110,6 +118,7 @@ Gpus = Annotated[
         min=0,
         metavar="SHARE",
         help="GPUs of one trial. Default: 0.5 where there are any.",
+        callback=shared_or_whole,
         rich_help_panel=MACHINE,
     ),
 ]

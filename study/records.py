@@ -17,7 +17,7 @@ from core.errors import BadStudy, StudyError
 from core.results import best_floor
 from study.events import Events
 from study.folder import OBJECTIVE, OBJECTIVE_TEXT, Definition, StudyFolder
-from study.ledger import CONFIG, CPUS, EPOCHS, GPUS, NODE, PAPER, REASON, SEED
+from study.ledger import CONFIG, CPUS, EPOCHS, GPUS, NODE, PAPER, PLANNED, REASON, SEED
 from study.lock import Driver, driver
 from study.space import Space, with_settings
 
@@ -101,6 +101,7 @@ class StudyRecord:
     space: None when today's program cannot read the recorded text. best, evaluation, ablation: the JSON
     files as they are. arm_searches: of an ablation, the trials of each arm that searched settings of its own.
     driver: who holds the study. read: when all this was so, in UTC.
+    requested: trials in all that the search's last start asked for; studies of before it was recorded have none.
     """
 
     folder: StudyFolder
@@ -115,6 +116,13 @@ class StudyRecord:
     arm_searches: dict[str, tuple[TrialRecord, ...]] = field(default_factory=dict)
     driver: Driver | None = None
     read: datetime = field(default_factory=lambda: datetime.now(UTC))
+    requested: int | None = None
+
+    @property
+    def planned(self) -> int:
+        """Trials of the search in all: those asked for, by default the space's, or more where more have begun."""
+        told = self.space.study.trials if self.space else 0
+        return max(told if self.requested is None else self.requested, len(self.trials))
 
     @property
     def phases(self) -> dict[str, tuple[TrialRecord, ...]]:
@@ -175,17 +183,23 @@ class StudyRecord:
         return [trial for trial in self.trials if trial.state in states]
 
 
-def records_of(study: optuna.Study) -> tuple[TrialRecord, ...]:
-    """Every trial of an Optuna study, by number."""
-    return tuple(TrialRecord.of(trial) for trial in study.get_trials(deepcopy=False))
+def records_of(study: optuna.Study | None) -> tuple[TrialRecord, ...]:
+    """Every trial of an Optuna study, by number; none where it has not begun."""
+    return tuple(TrialRecord.of(trial) for trial in study.get_trials(deepcopy=False)) if study else ()
+
+
+def planned_of(study: optuna.Study | None) -> int | None:
+    """Trainings in all that the last start of an Optuna study asked for; None where that is not recorded."""
+    return study.user_attrs.get(PLANNED) if study else None
 
 
 def read_study(folder: StudyFolder) -> StudyRecord:
     """The study in a folder, at any stage of its life. Raises BadStudy when it has no readable study.json."""
     definition = folder.definition()
-    space = _space(definition)
-    trials, replicates = (_recorded(folder, definition, phase) for phase in ("search", "replicates"))
-    arms = {arm: found for arm in _searching(definition) if (found := _recorded(folder, definition, f"search-{arm}"))}
+    space, recorded = _space(definition), Events(folder, definition).recorded
+    search = recorded("search")
+    trials, replicates = records_of(search), records_of(recorded("replicates"))
+    arms = {arm: found for arm in _searching(definition) if (found := records_of(recorded(f"search-{arm}")))}
     known = (trial.epochs for found in (trials, replicates, *arms.values()) for trial in found)
     epochs = space.base().training.epochs if space else max(known, default=0)
     return StudyRecord(
@@ -200,6 +214,7 @@ def read_study(folder: StudyFolder) -> StudyRecord:
         _json(folder.ablation),
         arms,
         driver(folder.root),
+        requested=planned_of(search),
     )
 
 
@@ -230,11 +245,6 @@ def _searching(definition: Definition) -> list[str]:
     """Arms of an ablation that search settings of their own."""
     arms = tomllib.loads(space_text(definition)).get("arms", {})
     return [name for name, arm in arms.items() if arm.get("space")]
-
-
-def _recorded(folder: StudyFolder, definition: Definition, phase: str) -> tuple[TrialRecord, ...]:
-    study = Events(folder, definition).recorded(phase)
-    return records_of(study) if study else ()
 
 
 def _json(path: Any) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from study.arms import parse_ablation
 from study.events import Events
 from study.folder import Definition, StudyFolder
 from study.lock import driver
-from study.records import TrialRecord, best_first, records_of, settings_of, space_text
+from study.records import TrialRecord, best_first, planned_of, records_of, settings_of, space_text
 from study.space import with_settings
 
 
@@ -64,8 +64,9 @@ def standing(folder: StudyFolder) -> Standing:
     definition = folder.definition()
     planned, budget = _planned(definition)
     events = Events(folder, definition)
-    found = {name: records_of(study) if (study := events.recorded(name)) else () for name in planned}
-    phases = tuple(_phase(name, planned[name], trials) for name, trials in found.items())
+    studies = {name: events.recorded(name) for name in planned}
+    found = {name: records_of(study) for name, study in studies.items()}
+    phases = tuple(_phase(name, planned_of(studies[name]) or planned[name], found[name]) for name in planned)
     holder = driver(folder.root)
     searched = best_first(found["search" if "search" in found else "replicates"])
     verdict = _verdict(folder)
@@ -130,7 +131,7 @@ def _phase(name: str, total: int | None, trials: tuple[TrialRecord, ...]) -> Pha
     states = [trial.state for trial in trials]
     kept, stopped, failed = (states.count(s) for s in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL))
     epochs = sum(trial.epochs for trial in trials)
-    # --trials may have asked for more than the space does, and the preset's own choice may be replicated as well.
+    # An earlier and larger plan may have begun more, which are finished all the same.
     total = None if total is None else max(total, len(trials))
     return Phase(name, total, kept, stopped, failed, states.count(TrialState.RUNNING), epochs)
 

@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 from core.mirror import is_remote
 from study.folder import StudyFolder
 from study.lock import driver
-from study.records import StudyRecord, read_study
+from study.records import StudyRecord, TrialRecord, read_study
 
 
 def watch(
@@ -38,17 +38,29 @@ def watch(
 
 
 def is_finished(record: StudyRecord) -> bool:
-    """Whether nothing more will be trained: there is a verdict, or there can be none, and no training is open."""
+    """Whether nothing more will be trained: there is a verdict, or there can be none, and no training is open.
+
+    There can be none when every trial of the search failed, or when a training of each replicated configuration, or of
+    all arms but one, failed: failed trainings are never asked again.
+    """
     trials = [trial for found in record.phases.values() for trial in found]
     if any(not trial.state.is_finished() for trial in trials):
         return False
     if record.compares_arms:
-        return record.ablation is not None
-    planned = record.space.study.trials if record.space else 0
+        return record.ablation is not None or _lost(record.replicates, least=2)
+    if len(record.trials) < record.planned:
+        return False
     if record.best is not None:
-        return len(record.trials) >= planned
+        return True
     none_left = not any(trial.state in (TrialState.COMPLETE, TrialState.PRUNED) for trial in record.trials)
-    return bool(record.trials) and len(record.trials) >= planned and none_left
+    return bool(record.trials) and (none_left or _lost(record.replicates, least=1))
+
+
+def _lost(replicates: Sequence[TrialRecord], least: int) -> bool:
+    """Whether all replicates ended and fewer configurations than `least` finished under every seed."""
+    failed = {trial.params.get("trial") for trial in replicates if trial.state != TrialState.COMPLETE}
+    left = {trial.params.get("trial") for trial in replicates} - failed
+    return bool(replicates) and len(left) < least
 
 
 def stamp(folder: StudyFolder) -> Any:
@@ -59,6 +71,10 @@ def stamp(folder: StudyFolder) -> Any:
     known.append(driver(folder.root))
     if folder.definition().database or is_remote(folder.root):
         record = read_study(folder)
-        return known, [(name, [(t.state, t.epochs) for t in trials]) for name, trials in record.phases.items()]
+        return (
+            known,
+            record.planned,
+            [(name, [(t.state, t.epochs) for t in trials]) for name, trials in record.phases.items()],
+        )
     journal = folder.journal
     return known, journal.stat().st_size if journal.exists() else 0

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import BadConfig, BadInput, StudyError
+from core.mirror import address
+from core.runs import RUNS
 from core.slices.split import require_disjoint
 from core.slices.table import SliceTable
 from study.folder import Definition, TableReference, subjects_by_role
@@ -86,7 +88,7 @@ def _disjoint(subjects: dict[str, tuple[str, ...]]) -> Child:
 
 
 def _again(record: StudyRecord) -> Html:
-    root, name = record.folder.root, record.definition.space_name
+    root, name = address(record.folder.root), record.definition.space_name
     commands = f"{search_command(record)}\npython -m core.train --best {root}\npython -m study.report {root}"
     changed = "" if _is_shipped(record.definition) else f"First save the search space below as {name}.toml."
     return join(
@@ -103,6 +105,12 @@ def search_command(record: StudyRecord) -> str:
     space = definition.space_name if _is_shipped(definition) else f"{definition.space_name}.toml"
     program = "study.ablation" if record.compares_arms else "study.search"
     parts = [f"python -m {program}", "--space", space, "--study", record.folder.name]
+    if record.space and record.planned != record.space.study.trials:
+        parts += ["--trials", str(record.planned)]
+    if record.folder.root.parent != RUNS:
+        parts += ["--runs", address(record.folder.root.parent)]
+    if definition.database:
+        parts += ["--database", definition.database]
     parts += ["--train", definition.train.path]
     if Path(definition.probe.path).resolve() != (record.folder.root / "probe.arrow").resolve():
         parts += ["--probe", definition.probe.path]

@@ -29,13 +29,12 @@ def procedure(record: StudyRecord) -> Html:
     )
     held = families_held_out(record)
     families = f" Its held-out families are {series(held)}: no trial may train on anything like them." if held else ""
-    tried = max(plan.trials, len(record.trials))  # more than planned where the study was extended
     return tag(
         "ol",
         *(
             tag("li", words)
             for words in (
-                f"{count(tried, 'configuration')} are tried over {count(len(record.space.space), 'setting')}, "
+                f"{count(record.planned, 'configuration')} are tried over {count(len(record.space.space), 'setting')}, "
                 f"suggested by TPE, each trained for up to {count(record.epochs, 'epoch')} under seed {plan.seed}. "
                 f"{first} {stop}",
                 f"Every trial is scored by {record.objective_text}. The probe is made of healthy subjects "

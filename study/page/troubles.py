@@ -77,8 +77,8 @@ def _unfinished(record: StudyRecord) -> list[str]:
     found = []
     if waiting:
         found.append(f"{count(len(waiting), 'trial')} of the search had not ended when this report was written.")
-    if record.space and len(record.trials) < record.space.study.trials:
-        found.append(f"{len(record.trials)} of {record.space.study.trials} planned trials have begun.")
+    if len(record.trials) < record.planned:
+        found.append(f"{len(record.trials)} of {record.planned} planned trials have begun.")
     for phase, trials in record.phases.items():
         late = [trial for trial in trials if not trial.state.is_finished()]
         if late and phase != "search":

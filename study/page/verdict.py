@@ -85,9 +85,8 @@ def _reached(record: StudyRecord) -> str:
     if not record.trials:
         return "no trial has begun"
     begun, finished = len(record.trials), sum(trial.state.is_finished() for trial in record.trials)
-    planned = max(begun, record.space.study.trials if record.space else 0)
-    if finished < begun or (begun < planned and not record.replicates):
-        return f"{finished} of {count(planned, 'trial')} have ended"
+    if finished < begun or (begun < record.planned and not record.replicates):
+        return f"{finished} of {count(record.planned, 'trial')} have ended"
     if not record.replicates:
         return "the search has ended, no replicate has begun"
     done = sum(trial.state.is_finished() for trial in record.replicates)

@@ -91,6 +91,22 @@ def test_rays_launcher_takes_the_aws_file() -> None:
     assert "--dashboard-host=127.0.0.1" in found["head_start_ray_commands"][-1]
 
 
+def test_what_is_written_on_aws_lies_in_folders_of_the_user() -> None:
+    """The root of a new EFS belongs to root, and nobody else may write there."""
+    config = yaml.safe_load((FOLDER / "aws.yaml").read_text())
+    user, setup = config["auth"]["ssh_user"], config["setup_commands"]
+    mount, made = (
+        next(index for index, command in enumerate(setup) if words in command)
+        for words in ("mount -t nfs4", f"install -d -o {user} -g {user} ")
+    )
+    assert mount < made
+    theirs = setup[made].split(f"-g {user} ")[1].split()
+    section = (FOLDER / "README.md").read_text().split("\n## AWS\n")[1].split("\n## ")[0]
+    used = re.findall(r"/shared/[\w./]+", section.split("```")[1])
+    assert len(used) == 3
+    assert [path for path in used if not any(Path(path).is_relative_to(folder) for folder in theirs)] == []
+
+
 def test_rays_launcher_refuses_a_wrong_provider() -> None:
     wrong = yaml.safe_load((FOLDER / "aws.yaml").read_text())
     wrong["provider"]["type"] = "awss"

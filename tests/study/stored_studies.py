@@ -21,7 +21,7 @@ from core.sample_maps import rows_to_sample, write_sample_maps
 from core.slices.layout import TableMetadata, VolumeSlices
 from core.slices.table import SliceTable, write_table
 from study.folder import OBJECTIVE, OBJECTIVE_TEXT, Definition, StudyFolder, TableReference
-from study.ledger import CONFIG, CPUS, EPOCHS, GPUS, PAPER, REASON, SEED, open_study
+from study.ledger import CONFIG, CPUS, EPOCHS, GPUS, PAPER, REASON, SEED, Ledger, SearchSource, open_study
 from study.selection import candidates, decide, plain
 from study.space import Space
 
@@ -116,6 +116,10 @@ class Stored:
             if epochs:
                 path = self.folder.training("search", number) / SAMPLE_MAPS
                 write_sample_maps(path, intensity, self.probe, rows, device=torch.device("cpu"))
+
+    def ask(self, trials: int) -> None:
+        """Another start of the search, with --trials, that was stopped before anything was trained."""
+        Ledger(open_study(self.folder.journal, "search"), SearchSource(self.space, trials), BUDGET, 0)
 
     def decide(self) -> None:
         """Replicates in the journal, and best.json."""

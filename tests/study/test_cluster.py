@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,26 +19,79 @@ from study.cluster import Cluster
 ROOT = Path(__file__).parents[2]
 
 
+Resources = dict[str, float]
+HEAD: Resources = {"memory": 2**34}  # of no CPUs, as Ray tells of it
+
+
+@pytest.fixture
+def nodes(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Sets the nodes that Ray tells of, beside one that has gone; joined: whether the cluster is somebody else's."""
+
+    def have(*resources: Resources, joined: bool = False) -> None:
+        found = [{"Alive": True, "Resources": one} for one in resources]
+        monkeypatch.setattr(ray, "nodes", lambda: [*found, {"Alive": False, "Resources": {}}])
+        if joined:
+            monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    return have
+
+
 @pytest.mark.parametrize(
     ("have", "cpus", "gpus", "concurrent", "expected"),
     [
-        ({"CPU": 8}, 1, None, None, (0.0, 8)),
-        ({"CPU": 8}, 3, None, None, (0.0, 2)),
-        ({"CPU": 16, "GPU": 2}, 1, None, None, (0.5, 4)),
-        ({"CPU": 16, "GPU": 2}, 1, 0.25, None, (0.25, 8)),
-        ({"CPU": 16, "GPU": 1}, 1, 0.1, None, (0.1, 10)),
-        ({"CPU": 4, "GPU": 8}, 2, 0.25, None, (0.25, 2)),
-        ({"CPU": 16, "GPU": 2}, 1, 0, None, (0, 16)),
-        ({}, 1, 1, 64, (1, 64)),
+        ([{"CPU": 8}], 1, None, None, (0.0, 8)),
+        ([{"CPU": 8}], 3, None, None, (0.0, 2)),
+        ([{"CPU": 8}], 1, None, 3, (0.0, 3)),
+        ([{"CPU": 8}], 3, None, 64, (0.0, 2)),
+        ([{"CPU": 16, "GPU": 2}], 1, None, None, (0.5, 4)),
+        ([{"CPU": 16, "GPU": 2}], 1, 0.25, None, (0.25, 8)),
+        ([{"CPU": 16, "GPU": 1}], 1, 0.1, None, (0.1, 10)),
+        ([{"CPU": 16, "GPU": 4}], 1, 0.4, None, (0.4, 8)),  # two on each: a share lies on one GPU
+        ([{"CPU": 16, "GPU": 5}], 1, 2, None, (2, 2)),
+        ([{"CPU": 4, "GPU": 8}], 2, 0.25, None, (0.25, 2)),
+        ([{"CPU": 16, "GPU": 2}], 1, 0, None, (0, 16)),
+        ([HEAD, {"CPU": 3}, {"CPU": 5}], 2, None, None, (0.0, 3)),
+        ([HEAD | {"GPU": 1}, {"CPU": 4}], 1, None, None, (0.0, 4)),
+        ([{"CPU": 4}, {"CPU": 4, "GPU": 1}], 1, None, None, (0.5, 2)),
     ],
 )
 def test_trials_are_packed(
-    have: dict[str, float], cpus: int, gpus: float | None, concurrent: int | None, expected: tuple[float, int],
-    monkeypatch: pytest.MonkeyPatch,
+    have: list[Resources], cpus: int, gpus: float | None, concurrent: int | None, expected: tuple[float, int],
+    nodes: Callable[..., None],
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(ray, "cluster_resources", lambda: have)
+    nodes(*have)
     found = Cluster(cpus, gpus, concurrent, None, [])._fitting()
     assert (found.gpus, found.count) == expected
+
+
+def test_a_cluster_that_grows_may_begin_without_a_node_that_fits(nodes: Callable[..., None]) -> None:
+    nodes(HEAD, joined=True)
+    found = Cluster(1, 1, 64, None, [])._fitting()
+    assert (found.gpus, found.count) == (1, 64)
+
+
+@pytest.mark.parametrize(
+    ("have", "gpus", "concurrent", "warned"),
+    [
+        ([HEAD], None, 8, True),
+        ([HEAD, {"CPU": 4}], None, 8, True),
+        ([HEAD], 0.5, 8, False),
+        ([HEAD], 0, 8, False),
+        ([{"CPU": 4, "GPU": 1}], None, 8, False),
+        ([{"CPU": 4}], None, None, False),
+    ],
+)
+def test_trials_that_no_later_gpu_will_serve_are_warned_of(
+    have: list[Resources], gpus: float | None, concurrent: int | None, warned: bool, nodes: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    nodes(*have, joined=True)
+    Cluster(1, gpus, concurrent, None, [])._fitting()
+    said = capsys.readouterr().err
+    assert said.startswith("no node that runs trials has a GPU now, so trials run on CPUs") == warned
+    assert ("--gpus-per-trial SHARE" in said) == warned
+    assert len(said.splitlines()) == warned
 
 
 def test_a_machine_too_busy_for_ray_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,11 +136,11 @@ def test_a_cluster_of_ones_own_is_never_somebody_elses(monkeypatch: pytest.Monke
     assert asked["address"] == "local"
 
 
-def test_trials_share_memory_where_they_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 8, "memory": 10 * 2**30})
+def test_trials_share_memory_where_they_have_a_limit(nodes: Callable[..., None]) -> None:
+    nodes({"CPU": 8, "memory": 10 * 2**30})
     found = Cluster(1, None, None, None, [], 3 * 2**30)._fitting()
     assert (found.count, found.resources()) == (3, {"cpu": 1, "gpu": 0, "memory": 3 * 2**30})
-    with pytest.raises(BadStudy, match=r"asks for 1 CPUs and 0 GPUs and 11\.0 GiB; the cluster has .* and 10\.0 GiB"):
+    with pytest.raises(BadStudy, match=r"1 CPUs and 0 GPUs and 11\.0 GiB, and no node has as much: .* and 10\.0 GiB"):
         Cluster(1, None, None, None, [], 11 * 2**30)._fitting()
 
 
@@ -104,10 +158,22 @@ def test_four_trials_at_a_time_on_one_gpu_and_none_sees_it_that_takes_none(tmp_p
     assert [trial["gpus"] for trial in found["none"]] == ["", ""]
 
 
-def test_a_trial_that_fits_nowhere_is_told_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 2})
-    with pytest.raises(BadStudy, match=r"asks for 4 CPUs and 0 GPUs; the cluster has 2 CPUs and 0 GPUs.*--concurrent"):
-        Cluster(4, None, None, None, [])._fitting()
+@pytest.mark.parametrize("concurrent", [None, 1])
+def test_a_trial_that_fits_nowhere_is_told_what_there_is(concurrent: int | None, nodes: Callable[..., None]) -> None:
+    """Also with --concurrent: a cluster of one's own never grows."""
+    nodes({"CPU": 2})
+    with pytest.raises(BadStudy, match=r"asks for 4 CPUs and 0 GPUs, and no node has as much: 1 with 2 CPUs and 0 GPU"):
+        Cluster(4, None, concurrent, None, [])._fitting()
+
+
+def test_two_small_nodes_are_no_large_one(nodes: Callable[..., None]) -> None:
+    nodes(HEAD, {"CPU": 1}, {"CPU": 1}, joined=True)
+    told = r"2 CPUs and 0 GPUs, .*: 1 with 0 CPUs and 0 GPUs, 2 with 1 CPUs and 0 GPUs; on .* grows, say --concurrent N"
+    with pytest.raises(BadStudy, match=told):
+        Cluster(2, None, None, None, [])._fitting()
+    nodes(joined=True)
+    with pytest.raises(BadStudy, match="there is none"):
+        Cluster(1, None, None, None, [])._fitting()
 
 
 class _Nodes:

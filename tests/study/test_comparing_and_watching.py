@@ -75,6 +75,34 @@ def test_a_study_is_finished_when_nothing_more_is_trained(record: StudyRecord, s
     assert not is_finished(replace(read_study(stored.folder), trials=record.trials[:3]))
 
 
+def test_a_study_of_fewer_or_more_trials_than_the_spaces_is_finished_with_these(stored: Stored) -> None:
+    stored.search([(FULL, 4)] * 4)
+    stored.ask(4)
+    assert not is_finished(read_study(stored.folder))
+    stored.decide()
+    assert is_finished(read_study(stored.folder))
+    stored.ask(12)
+    assert not is_finished(read_study(stored.folder))
+    stored.search([(FAIL, 0)] * 8)
+    assert is_finished(read_study(stored.folder))
+
+
+def test_a_study_is_finished_when_no_configuration_can_win(record: StudyRecord) -> None:
+    """As the programs see it: one that failed under a seed is out, an ablation needs two, and failures are final."""
+    ended = replace(record, trials=record.trials[:8] + record.trials[:1], best=None)
+    assert not is_finished(ended)  # its verdict comes
+    failed = tuple(replace(trial, state=FAIL) if trial.params["seed"] == 1001 else trial for trial in record.replicates)
+    assert is_finished(replace(ended, replicates=failed))
+    assert not is_finished(replace(ended, replicates=(*failed[1:], replace(failed[0], state=LIVE))))
+    assert not is_finished(replace(ended, replicates=()))
+    arms = replace(record.definition, space='preset = "paper"\n[arms.one]\n[arms.two]\n')
+    ablation = replace(ended, definition=arms, space=None, trials=())
+    assert not is_finished(ablation)
+    lost = (*record.replicates[1:], replace(record.replicates[0], state=FAIL))
+    assert is_finished(replace(ablation, replicates=lost))
+    assert not is_finished(replace(ended, replicates=lost))
+
+
 def test_watching_writes_when_something_changed_and_ends(stored: Stored) -> None:
     stored.search([(FULL, 4)] * 8)
     written: list[tuple[int, bool]] = []

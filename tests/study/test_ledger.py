@@ -147,6 +147,13 @@ def test_a_finished_study_can_be_extended(tmp_path: Path) -> None:
     assert _story(study) == _story(_run(tmp_path / "long.log", trials=12))
 
 
+def test_the_last_start_says_how_many_are_planned(tmp_path: Path) -> None:
+    for trials in (4, 12, 12, 8):
+        study, ledger = _open(tmp_path / "journal.log", trials)
+        assert study.user_attrs["planned"] == ledger.total == trials
+    assert (tmp_path / "journal.log").read_text().count('"planned"') == 3  # written when it changes
+
+
 def test_an_extension_that_was_cut_goes_on_without_being_asked_again(tmp_path: Path) -> None:
     _run(tmp_path / "cut.log", trials=4)
     with pytest.raises(_Killed):

@@ -322,12 +322,34 @@ def test_the_command_repeats_the_settings(stored: Stored) -> None:
     assert "--space small.toml" in command  # a space of this name is shipped, but it is another one
     assert f"--probe {stored.probe.path}" in command
     assert "--set 'fixed.training.schedule=\"cosine\"'" in command
+    assert f"--runs {stored.folder.root.parent}" in command
+    assert "--trials" not in command
+    assert "--database" not in command
     stored.folder.definition_file.unlink()
     stored.folder.define(changed.definition)
     reread: Space | None = read_study(stored.folder).space
     assert reread is not None
     assert reread.study.trials == 5
     assert reread.base().training.schedule == "cosine"
+
+
+def test_the_trials_that_were_asked_for_are_told_and_not_the_spaces(stored: Stored) -> None:
+    stored.search([(FULL, 4)] * 4)
+    stored.ask(4)
+    stored.decide()
+    record = read_study(stored.folder)
+    text = Parsed(page(record)).text
+    assert "4 configurations are tried over" in text
+    assert "planned trials have begun" not in text
+    database = replace(record.definition, database="postgresql://me@server/studies")
+    here = replace(record, definition=database, folder=StudyFolder(Path("runs/small")))
+    command = " ".join(search_command(here).replace("\\\n", "").split())
+    assert "--study small --trials 4 --database postgresql://me@server/studies --train" in command
+    stored.ask(12)
+    text = Parsed(page(read_study(stored.folder))).text
+    assert "12 configurations are tried over" in text
+    assert "4 of 12 planned trials have begun." in text
+    assert "--trials 12" in text
 
 
 def test_a_space_of_another_version_is_no_obstacle(finished: Stored) -> None:

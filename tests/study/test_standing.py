@@ -52,6 +52,17 @@ def test_an_extended_study_shows_the_trials_that_it_has(stored: Stored) -> None:
     assert standing(stored.folder).phases[0].total == 12
 
 
+def test_the_trials_that_were_asked_for_count_and_not_the_spaces(stored: Stored) -> None:
+    stored.search([(FULL, 4)] * 4)
+    stored.ask(4)
+    stored.decide()
+    found = standing(stored.folder)
+    assert (found.state, found.phase, found.phases[0].total) == ("decided", "replicates", 4)
+    stored.ask(12)
+    found = standing(stored.folder)
+    assert (found.phase, found.phases[0].ended, found.phases[0].total) == ("search", 4, 12)
+
+
 def test_a_driver_is_seen_while_it_lives(stored: Stored, capsys: pytest.CaptureFixture[str]) -> None:
     with StudyLock(stored.folder.root, threading.Event()):
         found = standing(stored.folder)
