@@ -2,8 +2,8 @@
 
 They are drawn by code of their own with constants of their own, so no setting of a trial can move its objective. A
 study is judged by those that resemble nothing that its trials may train on; to do well on them, a detector must have
-learned what healthy tissue looks like. (Select on other synthetic tasks than those trained on: Baugh et al., many-tasks;
-that synthetic sets predict the ranking on real ones: Zimmerer et al., MOOD 2020.)
+learned what healthy tissue looks like. (Select on other synthetic tasks than those trained on: Baugh et al.,
+many-tasks; that synthetic sets predict the ranking on real ones: Zimmerer et al., MOOD 2020.)
 """
 
 from collections.abc import Callable, Collection
