@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import optuna
+from optuna.distributions import IntDistribution
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from core.config import Config, to_dict
-from core.errors import BadConfig
+from core.errors import BadConfig, BadStudy
 from study.asha import Asha
 from study.journal import Journal
+from study.parameters import Range
 from study.sampling import STARTUP, sampler
 from study.space import Space
 
@@ -32,7 +34,6 @@ GPUS = "gpus"
 STOPPED = "stopped"  # the epoch after which ASHA stopped the trial
 FORKED = "forked"  # number of the trial in the study that this one was forked from
 PAPER = "paper"  # set on the trial that is the preset's own choice
-_UNFINISHED = (TrialState.RUNNING, TrialState.WAITING)
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,10 @@ class SearchSource:
     def prepare(self, study: optuna.Study) -> None:
         """The preset's own choice is the first trial, where the space holds it: a winner must beat it.
 
-        After it come the trials that the study was forked from, as far as this space holds their values.
+        After it come the trials that the study was forked from, as far as this space holds their values. Raises
+        BadStudy when earlier trials took a number in whole steps that is to be searched in fractions, or the reverse.
         """
+        self._require_same_numbers(study)
         if study.get_trials(deepcopy=False):
             return
         values = self.space.values_of(self.space.base())
@@ -89,6 +92,21 @@ class SearchSource:
     def assign(self, trial: optuna.Trial) -> tuple[Config, int]:
         """Suggest values and build the configuration."""
         return self.space.configure(self.space.suggest(trial)), self.space.study.seed
+
+    def _require_same_numbers(self, study: optuna.Study) -> None:
+        """Earlier versions took a range for whole as its ends were written, whatever its field: see Range."""
+        trials = study.get_trials(deepcopy=False)
+        if sum(trial.state.is_finished() for trial in trials) >= self.total:
+            return
+        for trial in trials:
+            for name, recorded in trial.distributions.items():
+                now = self.space.space.get(name)
+                if isinstance(now, Range) and now.whole != isinstance(recorded, IntDistribution):
+                    told = ("fractions", "whole numbers") if now.whole else ("whole numbers", "fractions")
+                    raise BadStudy(
+                        f"space.{name}: trial {trial.number} searched {told[0]}, as an earlier version read this range, "
+                        f"and {told[1]} are searched now; expected a new study, under another --study name"
+                    )
 
 
 class Ledger:

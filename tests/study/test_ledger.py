@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import FrozenTrial, TrialState
 
+from core.errors import BadStudy
 from study.asha import Asha
 from study.ledger import Ledger, SearchSource, open_study
 from study.space import Space, parse_space
@@ -166,6 +167,18 @@ def test_a_fork_tries_the_old_studys_best_after_the_presets_own(tmp_path: Path) 
     assert study.trials[0].user_attrs["paper"]
     assert study.trials[1].user_attrs["forked"] == old.number
     assert study.trials[1].params == old.params
+
+
+def test_a_study_that_searched_whole_numbers_for_a_fraction_is_not_gone_on_with(tmp_path: Path) -> None:
+    """As versions did for a range from 0 to 1. What is finished already is left as it is."""
+    study = open_study(tmp_path / "journal.log", "search")
+    trial = study.ask({"loss.alpha": optuna.distributions.IntDistribution(0, 1)})
+    study.tell(trial, 0.5)
+    with pytest.raises(
+        BadStudy, match=r"space\.loss\.alpha: trial 0 searched whole numbers.*fractions are searched now"
+    ):
+        _open(tmp_path / "journal.log", trials=2)
+    _open(tmp_path / "journal.log", trials=1)
 
 
 def test_a_clock_that_is_set_back_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
