@@ -23,6 +23,7 @@ from core.config import Config, flatten, override, to_dict
 from core.errors import BadConfig, nearest
 from core.presets import PRESETS
 from study.parameters import STRICT, Choice, Range, Value
+from study.settings import recorded
 
 
 @dataclass(frozen=True)
@@ -238,13 +239,13 @@ def with_settings(text: str, settings: dict[str, Value], where: str) -> tuple[Sp
     Returns the space and the text as it now stands, which defines the study. Raises BadConfig.
     """
     if not settings:
-        return parse_space(text, where), text
+        return parse_space(text, where), recorded(text, {})
     data, changed = settled(text, settings)
     return build_space(data, where), changed
 
 
 def settled(text: str, settings: Mapping[str, Value]) -> tuple[dict[str, Any], str]:
-    """The data of a TOML text with settings put over it, and the text with these as comments. Raises BadConfig."""
+    """The data of a TOML text with settings put over it, and the text with these recorded in it. Raises BadConfig."""
     data = tomllib.loads(text)
     arms = data["arms"] if isinstance(data.get("arms"), dict) else {}
     for path, value in settings.items():
@@ -261,4 +262,4 @@ def settled(text: str, settings: Mapping[str, Value]) -> tuple[dict[str, Any], s
                     f"--set {path}={value}: expected a path under fixed or study, such as fixed.training.epochs{under}"
                     f"{nearest(path, known)}"
                 )
-    return data, text + "".join(f"# --set {path} = {value!r}\n" for path, value in settings.items())
+    return data, recorded(text, settings)

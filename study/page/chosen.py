@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from study.page.downloads import downloads
 from study.page.html import Child, Html, Section, block, code, details, facts, join, listing, paragraphs, table, tag
 from study.page.replicated import families_held_out
 from study.page.words import count, series
-from study.records import StudyRecord, settings_of, space_text
+from study.records import StudyRecord, arms_of, settings_of, space_text
 from study.space import read_space
 
 _ROLES = {"train": "training", "probe": "the probe: every choice", "test": "the test, once, after the choice"}
@@ -82,7 +81,7 @@ def _procedure(record: StudyRecord) -> Html:
 
 def _comparison(record: StudyRecord) -> Html:
     """Of an ablation."""
-    arms = tomllib.loads(space_text(record.definition))["arms"]
+    arms = arms_of(record.definition)
     held = families_held_out(record)
     steps = [
         f"{count(len(arms), 'arm')}, {series(list(arms))}, differ in what they name alone. Each is trained in full "
