@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.durable import write_json
-from core.errors import BadStudy, nearest
+from core.errors import BadConfig, BadStudy, nearest
 from core.mirror import address, fetch, place
 from core.probes import held_out_families
 from core.runs import default_runs
@@ -187,6 +187,14 @@ def subjects_by_role(tables: Mapping[str, SliceTable]) -> dict[str, tuple[str, .
         held_out = found.get("probe", ())
         found["train"] = tuple(subject for subject in found["train"] if subject not in held_out)
     return found
+
+
+def study_named(name: str, runs: Path, option: str = "--study") -> StudyFolder:
+    """The folder under `runs` of a study that may be new. Raises BadConfig, naming the option, for what is no name."""
+    if not name.strip() or name.startswith(".") or "/" in name or "\\" in name:
+        expected = "expected a name without slashes that begins with no dot; --runs FOLDER says where it lies"
+        raise BadConfig(f"{option} {name!r}: {expected}")
+    return StudyFolder(runs / name)
 
 
 def find_study(name: str | None, runs: Path | None = None) -> StudyFolder:
