@@ -34,9 +34,7 @@ def recorded(path: Path, name: str) -> optuna.Study | None:
 
 
 class _Read(JournalFileBackend):
-    """A journal whose damaged lines are named: Optuna's own error says neither which line of which file, nor always
-    that one is damaged. journal: the file as the study knows it.
-    """
+    """A journal whose damaged lines are told by file and number. journal: the file as the study knows it."""
 
     def __init__(self, journal: Path, file: Path) -> None:
         self._journal = journal
@@ -47,11 +45,11 @@ class _Read(JournalFileBackend):
         number = log_number_from
         try:
             for event in super().read_logs(log_number_from):
-                if not isinstance(event, dict) or "op_code" not in event:
-                    raise ValueError(event)
+                if not isinstance(event, dict):
+                    raise TypeError(event)
                 number += 1
                 yield event
-        except ValueError:
+        except (ValueError, TypeError):
             where = f"{address(self._journal)}: line {number + 1} is damaged"
             raise BadStudy(f"{where}; expected an event of an Optuna journal") from None
 
