@@ -66,13 +66,13 @@ def main(
     from core.mirror import address, place
     from core.runs import default_runs
     from study.arms import parse_ablation
-    from study.folder import StudyFolder
+    from study.folder import study_named
     from study.space import read_space
 
     runs = place(runs or default_runs())
     name, text = read_space(space)
     ablation, text = parse_ablation(text, dict(parse_setting(item) for item in settings or []), Path(space).name)
-    folder = StudyFolder(runs / (study or name))
+    folder = study_named(name if study is None else study, runs)
     if dry_run:
         from study.dry_run import tell_dry_run
         from study.planning import plan_of_ablation

@@ -9,7 +9,7 @@ preset      the configuration to start from
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge
@@ -108,14 +108,15 @@ def parse_ablation(text: str, settings: Mapping[str, Value], where: str) -> tupl
         value = "" if isinstance(problems[0]["input"], dict) else f" = {problems[0]['input']!r}"
         raise BadConfig(f"{where}: {path}{value}: {problems[0]['msg']}") from None
     try:
-        _check(ablation)
+        return _checked(ablation), changed
     except BadConfig as mistake:
         raise BadConfig(f"{where}: {mistake}") from None
-    return ablation, changed
 
 
-def _check(ablation: Ablation) -> None:
+def _checked(ablation: Ablation) -> Ablation:
+    """The same with the space of every arm as `Space.checked` gives it."""
     epochs = {}
+    arms: dict[str, Arm] = {}
     configs: dict[str, Config] = {}
     for name, arm in ablation.arms.items():
         if not name.replace("-", "").replace("_", "").isalnum():
@@ -128,8 +129,8 @@ def _check(ablation: Ablation) -> None:
         if arm.space and ablation.study.trials is None:
             raise BadConfig(f"arms.{name}.space: expected study.trials, the number of trials of each arm's search")
         try:
-            space = ablation.space(name)
-            space.check()
+            space = ablation.space(name).checked()
+            arms[name] = replace(arm, space=space.space)
             configs[name] = space.base()
         except BadConfig as mistake:
             raise BadConfig(f"arms.{name}: {mistake}") from None
@@ -140,3 +141,4 @@ def _check(ablation: Ablation) -> None:
     if len(set(epochs.values())) > 1:
         told = ", ".join(f"{name} {count}" for name, count in epochs.items())
         raise BadConfig(f"training.epochs differ ({told}): expected the same budget for every arm")
+    return replace(ablation, arms=arms)

@@ -4,15 +4,18 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 from core.durable import write_json
-from core.errors import BadStudy, nearest
+from core.errors import BadConfig, BadStudy, nearest
 from core.families import held_out_families
 from core.mirror import address, fetch, place
 from core.runs import default_runs
 from core.slices.cache import open_cached
 from core.slices.table import SliceTable
+from study.settings import parted, recorded
 
 FORMAT = 1
 OBJECTIVE = "probe.held_out_families.average_precision"
@@ -42,7 +45,8 @@ class TableReference:
 class Definition:
     """What a study is. Nothing in it may change while the study lives.
 
-    space: name and text of the search space. train, probe: tables; test: only recorded here, opened after selection.
+    space: name and text of the search space, and at its end what --set put over it (study.settings).
+    train, probe: tables; test: only recorded here, opened after selection.
     families: of the probe, those that the objective averages over; studies of before they were recorded name none.
     database: where trials are recorded, None for the journal. identity: this study's own, where many share a database.
     """
@@ -63,9 +67,10 @@ class Definition:
         return list(self.families) or held_out_families(self.probe.open())
 
     def digest(self) -> str:
-        """Changes with everything that decides a result; the tables' places and the database do not."""
+        """Changes with everything that decides a result; tables' places, the database and the order of --set do not."""
+        text, settings = parted(self.space)  # which earlier versions left in the order of the command
         parts = [
-            self.space,
+            recorded(text.strip() + "\n", settings),
             self.train.digest,
             self.probe.digest,
             self.test.digest if self.test else "",
@@ -184,6 +189,14 @@ def subjects_by_role(tables: Mapping[str, SliceTable]) -> dict[str, tuple[str, .
     return found
 
 
+def study_named(name: str, runs: Path, option: str = "--study") -> StudyFolder:
+    """The folder under `runs` of a study that may be new. Raises BadConfig, naming the option, for what is no name."""
+    if not name.strip() or name.startswith(".") or "/" in name or "\\" in name:
+        expected = "expected a name without slashes that begins with no dot; --runs FOLDER says where it lies"
+        raise BadConfig(f"{option} {name!r}: {expected}")
+    return StudyFolder(runs / name)
+
+
 def find_study(name: str | None, runs: Path | None = None) -> StudyFolder:
     """A study by name or folder, or the newest one under `runs`. Raises BadStudy with the names that exist."""
     runs = runs or default_runs()
@@ -207,11 +220,7 @@ def _last_change(definition: Path) -> float:
 
 
 def _changes(old: Definition, new: Definition) -> list[str]:
-    found = []
-    if old.space != new.space:
-        before, after = old.space.splitlines(), new.space.splitlines()
-        line = next((b for a, b in zip(before, after, strict=False) if a != b), "its length")
-        found.append(f"search space {new.space_name}, first at {line.strip()!r}")
+    found = _changes_of_space(old, new)
     for role in ("train", "probe", "test"):
         a, b = getattr(old, role), getattr(new, role)
         if (a.digest if a else None) != (b.digest if b else None):
@@ -219,3 +228,17 @@ def _changes(old: Definition, new: Definition) -> list[str]:
     if old.objective != new.objective:
         found.append(f"objective {old.objective} then, {new.objective} now")
     return found
+
+
+def _changes_of_space(old: Definition, new: Definition) -> list[str]:
+    """Settings that differ, with their values, and the first line of the texts that does."""
+    (before, then), (after, now) = parted(old.space), parted(new.space)
+    values = {path: (_told(then, path), _told(now, path)) for path in sorted({**then, **now})}
+    found = [f"{path} = {was} then, {told} now" for path, (was, told) in values.items() if was != told]
+    lines = zip_longest(before.splitlines(), after.splitlines(), fillvalue="")
+    line = next((b or a for a, b in lines if a != b), None)
+    return found if line is None else [*found, f"search space {new.space_name}, first at {line.strip()!r}"]
+
+
+def _told(settings: Mapping[str, Any], path: str) -> str:
+    return repr(settings[path]) if path in settings else "the space's own"

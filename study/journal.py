@@ -5,6 +5,7 @@ Optuna reads a journal up to a torn last line, but refuses one in which other li
 
 import json
 import os
+from collections.abc import Generator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,7 +16,7 @@ from optuna.storages.journal import JournalFileBackend
 
 from core.console import out
 from core.errors import BadStorage, BadStudy
-from core.mirror import is_remote
+from core.mirror import address, is_remote
 from study.segments import Segments
 
 _TAIL = 1 << 20  # far longer than any line
@@ -25,26 +26,46 @@ def recorded(path: Path, name: str) -> optuna.Study | None:
     """A study of a journal, for reading while another process may write to it; None where there is none."""
     if not is_remote(path) and not path.is_file():
         return None
-    backend = _Downloaded(path) if is_remote(path) else JournalFileBackend(str(path))
+    backend = _Downloaded(path) if is_remote(path) else _Read(path, path)
     try:
         return optuna.load_study(study_name=name, storage=JournalStorage(backend))
     except KeyError:
         return None
 
 
-class _Downloaded(JournalFileBackend):
+class _Read(JournalFileBackend):
+    """A journal whose damaged lines are told by file and number. journal: the file as the study knows it."""
+
+    def __init__(self, journal: Path, file: Path) -> None:
+        self._journal = journal
+        super().__init__(str(file))
+
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
+        """Events from this number on, one a line. Raises BadStudy for a line that is none, except a torn last one."""
+        number = log_number_from
+        try:
+            for event in super().read_logs(log_number_from):
+                if not isinstance(event, dict):
+                    raise TypeError(event)
+                number += 1
+                yield event
+        except (ValueError, TypeError):
+            where = f"{address(self._journal)}: line {number + 1} is damaged"
+            raise BadStudy(f"{where}; expected an event of an Optuna journal") from None
+
+
+class _Downloaded(_Read):
     """A copy of a journal on object storage. Not the driver's own, which a driver on this machine may be writing to."""
 
     def __init__(self, journal: Path) -> None:
         self._folder = TemporaryDirectory()  # goes when nobody reads it any more
         copy = Path(self._folder.name) / journal.name
         Segments(journal).read(copy)
-        super().__init__(str(copy))
+        super().__init__(journal, copy)
 
 
-class Journal(JournalFileBackend):
-    """One line of JSON per event, for the one process that writes, which `StudyLock` is for. Readers use Optuna's own
-    backend.
+class Journal(_Read):
+    """One line of JSON per event, for the one process that writes, which `StudyLock` is for.
 
     Of a study on object storage, the truth is there: the file is made anew from it, and an event counts when it has
     been uploaded. Raises BadStudy when the file is no journal, BadStorage when object storage does not answer.
@@ -59,7 +80,7 @@ class Journal(JournalFileBackend):
         # A writer that was killed in the middle may have left its lock, and no other process writes now. Optuna would
         # wait for it: half a minute, or for ever where the path is relative, as its lock links to it from beside it.
         path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
-        super().__init__(str(path.absolute()))
+        super().__init__(path, path.absolute())
         self._cut()
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:

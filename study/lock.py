@@ -136,10 +136,14 @@ class LockFile:
         away = self.path.with_name(f".{self.path.name}.{uuid4().hex}")
         try:
             self.path.rename(away)
-            away.unlink()
         except FileNotFoundError:
             return False
-        return True
+        moved = _is(holder, _read(away.read_bytes()))
+        if not moved:  # between the look and the move, another driver removed this lock and took its own
+            with suppress(OSError):  # where it cannot go back, its holder misses it at the next touch and stops
+                os.link(away, self.path)
+        away.unlink()
+        return moved
 
     def touch(self, mine: Holder) -> bool:
         """Show that the holder lives; False when the lock is another's now."""

@@ -12,7 +12,10 @@ STRICT: dict[str, Any] = {"extra": "forbid"}
 
 @dataclass(frozen=True)
 class Range:
-    """A number between low and high, both included; whole when both are whole. when: see Choice."""
+    """A number between low and high, both included; whole when both are integers. when: see Choice.
+
+    A checked space has ends of its field's type: `low = 0, high = 1` for a fraction is the range from 0.0 to 1.0.
+    """
 
     low: int | float
     high: int | float
@@ -27,18 +30,25 @@ class Range:
         if self.log and self.low <= 0:
             raise ValueError(f"low = {self.low} must be positive for a log range")
 
+    @property
+    def whole(self) -> bool:
+        """Whether only whole numbers are searched."""
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
     def ends(self) -> tuple[Value, ...]:
         """The values at which the range is checked."""
         return self.low, self.high
 
     def holds(self, value: Any) -> bool:
-        """Whether a value lies in the range."""
-        return isinstance(value, int | float) and self.low <= value <= self.high
+        """Whether the range could give this value."""
+        if not isinstance(value, int | float) or not self.low <= value <= self.high:
+            return False
+        return not self.whole or float(value).is_integer()
 
     def suggest(self, trial: optuna.trial.BaseTrial, name: str) -> Value:
         """Ask Optuna."""
-        if isinstance(self.low, int) and isinstance(self.high, int):
-            return int(trial.suggest_int(name, self.low, self.high, log=self.log))
+        if self.whole:
+            return int(trial.suggest_int(name, int(self.low), int(self.high), log=self.log))
         return float(trial.suggest_float(name, float(self.low), float(self.high), log=self.log))
 
 

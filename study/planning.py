@@ -139,5 +139,5 @@ def judged_by(trained: tuple[str, ...]) -> tuple[str, ...]:
 def _values(parameter: Range | Choice) -> str:
     if isinstance(parameter, Choice):
         return ", ".join(map(str, parameter.choices))
-    whole = isinstance(parameter.low, int) and isinstance(parameter.high, int)
-    return f"{parameter.low:g} to {parameter.high:g}{', whole' if whole else ''}{', log' if parameter.log else ''}"
+    whole = ", whole" if parameter.whole else ""
+    return f"{parameter.low:g} to {parameter.high:g}{whole}{', log' if parameter.log else ''}"

@@ -1,8 +1,6 @@
 """A study as it stands, read for a report. Nothing here writes, asks a sampler, or needs Ray."""
 
-import ast
 import json
-import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,9 +17,8 @@ from study.events import Events
 from study.folder import OBJECTIVE, OBJECTIVE_TEXT, Definition, StudyFolder
 from study.ledger import CONFIG, CPUS, EPOCHS, GPUS, NODE, PAPER, PLANNED, REASON, SEED
 from study.lock import Driver, driver
+from study.settings import parted
 from study.space import Space, with_settings
-
-_SETTING = re.compile(r"^# --set (\S+) = (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -148,7 +145,7 @@ class StudyRecord:
     @property
     def compares_arms(self) -> bool:
         """Whether it is an ablation rather than a search."""
-        return "arms" in tomllib.loads(space_text(self.definition))
+        return bool(arms_of(self.definition))
 
     @property
     def objective(self) -> str:
@@ -220,12 +217,21 @@ def read_study(folder: StudyFolder) -> StudyRecord:
 
 def settings_of(definition: Definition) -> dict[str, Any]:
     """What was put over the space's text by --set, by path."""
-    return {path: ast.literal_eval(value) for path, value in _SETTING.findall(definition.space)}
+    return parted(definition.space)[1]
 
 
 def space_text(definition: Definition) -> str:
     """The space's text as it was in its file, without what --set put over it."""
-    return _SETTING.sub("", definition.space).strip() + "\n"
+    return parted(definition.space)[0].strip() + "\n"
+
+
+def arms_of(definition: Definition) -> dict[str, Any]:
+    """The arms of an ablation by name, as plain data; none of a search. Raises BadStudy for a text that is not TOML."""
+    try:
+        arms = tomllib.loads(space_text(definition)).get("arms", {})
+    except tomllib.TOMLDecodeError as damaged:
+        raise BadStudy(f"search space {definition.space_name}, as study.json has it: not TOML: {damaged}") from None
+    return arms if isinstance(arms, dict) else {}
 
 
 def best_first(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
@@ -237,14 +243,13 @@ def best_first(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
 def _space(definition: Definition) -> Space | None:
     try:
         return with_settings(space_text(definition), settings_of(definition), definition.space_name)[0]
-    except (StudyError, ValueError, SyntaxError):
+    except (StudyError, ValueError):
         return None
 
 
 def _searching(definition: Definition) -> list[str]:
     """Arms of an ablation that search settings of their own."""
-    arms = tomllib.loads(space_text(definition)).get("arms", {})
-    return [name for name, arm in arms.items() if arm.get("space")]
+    return [name for name, arm in arms_of(definition).items() if arm.get("space")]
 
 
 def _json(path: Any) -> dict[str, Any] | None:

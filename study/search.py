@@ -97,7 +97,7 @@ def main(
     from core.config import parse_setting
     from core.mirror import address, place
     from core.runs import default_runs
-    from study.folder import StudyFolder, find_study
+    from study.folder import find_study, study_named
 
     runs = place(runs or default_runs())
     if listing:
@@ -116,13 +116,15 @@ def main(
 
     name, _, text = load_space(space)
     loaded, text = with_settings(text, dict(parse_setting(item) for item in settings or []), name)
-    origin = find_study(study or name, runs) if fork else StudyFolder(runs / (study or name))
+    named = name if study is None else study
+    folder = study_named(named, runs) if fork is None else study_named(fork, runs, "--fork")
+    origin = folder if fork is None else find_study(named, runs)
     if dry_run:
         from study.dry_run import tell_dry_run
         from study.planning import plan_of_search
 
-        plan, target = plan_of_search(loaded, trials), StudyFolder(runs / fork) if fork else origin
-        tell_dry_run(plan, target, loaded.study.seed, train, probe, test, database, cpus, concurrent)
+        plan = plan_of_search(loaded, trials)
+        tell_dry_run(plan, folder, loaded.study.seed, train, probe, test, database, cpus, concurrent)
         return
 
     from study.cluster import Cluster
@@ -131,7 +133,7 @@ def main(
     from study.running import Run, best_trials
 
     train, test = tables_or_demo(train, probe, test, runs)
-    folder = (StudyFolder(runs / fork) if fork else origin).fetch()
+    folder.fetch()
     forked = best_trials(origin, loaded.study.top) if fork else ()
     definition = define(folder, name, text, loaded.trained(), loaded.study.seed, train, probe, test, database)
     allowed = int(memory * 2**30) if memory else None

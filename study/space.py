@@ -9,7 +9,7 @@ preset      the configuration to start from, by its name in core/presets/
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from importlib.resources import files
 from itertools import combinations
 from pathlib import Path
@@ -23,6 +23,7 @@ from core.config import Config, flatten, override, to_dict
 from core.errors import BadConfig, nearest
 from core.presets import PRESETS
 from study.parameters import STRICT, Choice, Range, Value
+from study.settings import recorded
 
 
 @dataclass(frozen=True)
@@ -100,12 +101,13 @@ class Space:
         """The configuration with these values. Raises BadConfig."""
         return override(self.base(), values, "space")
 
-    def check(self) -> None:
-        """Build the configuration at every end of every range, and at every pair of ends, before anything is spent.
+    def checked(self) -> "Space":
+        """The same with the ends of every range in the type of its field, by which it is whole or not.
 
+        The configuration is built at every end of every range, and at every pair of ends, before anything is spent.
         Raises BadConfig.
         """
-        _check(self)
+        return _checked(self)
 
     def control(self, name: str, winner: Config) -> Config:
         """A control: the winner with the control's values instead, or the base. Raises BadConfig."""
@@ -175,44 +177,60 @@ def build_space(data: dict[str, Any], where: str) -> Space:
         hint = nearest(str(problems[0]["loc"][-1]), _FIELDS) if "nexpected" in problems[0]["msg"] else ""
         raise BadConfig(f"{where}: {path}{value}: {problems[0]['msg']}{hint}") from None
     try:
-        space.check()
+        return space.checked()
     except BadConfig as mistake:
         raise BadConfig(f"{where}: {mistake}") from None
-    return space
 
 
-def _check(space: Space) -> None:
+def _checked(space: Space) -> Space:
     base = space.base()
     if space.study.reduction > 1 and space.study.grace > base.training.epochs:
         raise BadConfig(f"study.grace = {space.study.grace}: expected at most training.epochs = {base.training.epochs}")
     if "training.epochs" in space.space:
         raise BadConfig("space.training.epochs: every trial has the same full budget; set it under [fixed]")
+    typed: dict[str, Range | Choice] = {}
     for name, parameter in space.space.items():
         for other, allowed in parameter.when.items():
             if other not in space.space:
                 raise BadConfig(f"space.{name}.when.{other}: there is no such parameter in this space")
+            if other not in typed:
+                raise BadConfig(f"space.{name}.when.{other}: expected {other} to stand before {name} in this space")
             for value in allowed:
-                if not space.space[other].holds(value):
+                if not typed[other].holds(value):
                     raise BadConfig(f"space.{name}.when.{other} = {value!r}: {other} never takes this value")
-        for end in parameter.ends():
-            _build(space, {name: end})
+        typed[name] = _typed(space, name)
+    space = replace(space, space=typed)
     for first, second in combinations(space.space, 2):
         for one in space.space[first].ends():
             for two in space.space[second].ends():
                 _build(space, {first: one, second: two})
     for control in space.controls:
         space.control(control, base)
+    return space
 
 
-def _build(space: Space, ends: dict[str, Value]) -> None:
-    """Configure with some parameters at an end; conditions take the first value that allows them, others the base's."""
+def _typed(space: Space, name: str) -> Range | Choice:
+    """A parameter that fits its field at every end, with the ends of a range as the configuration holds them."""
+    parameter = space.space[name]
+    built = [_build(space, {name: end}) for end in parameter.ends()]
+    if isinstance(parameter, Choice):
+        return parameter
+    low, high = (flatten(to_dict(config))[name] for config in built if config)
+    return replace(parameter, low=low, high=high)
+
+
+def _build(space: Space, ends: dict[str, Value]) -> Config | None:
+    """Configure with some parameters at an end; conditions take the first value that allows them, others the base's.
+
+    None for parameters that are never searched together.
+    """
     needed: dict[str, Value] = dict(ends)
     for name in ends:
         for other, allowed in space.space[name].when.items():
             if other in needed and needed[other] not in allowed:
-                return  # these two are never searched together
+                return None
             needed.setdefault(other, allowed[0])
-    space.configure(needed)
+    return space.configure(needed)
 
 
 def with_settings(text: str, settings: dict[str, Value], where: str) -> tuple[Space, str]:
@@ -221,13 +239,13 @@ def with_settings(text: str, settings: dict[str, Value], where: str) -> tuple[Sp
     Returns the space and the text as it now stands, which defines the study. Raises BadConfig.
     """
     if not settings:
-        return parse_space(text, where), text
+        return parse_space(text, where), recorded(text, {})
     data, changed = settled(text, settings)
     return build_space(data, where), changed
 
 
 def settled(text: str, settings: Mapping[str, Value]) -> tuple[dict[str, Any], str]:
-    """The data of a TOML text with settings put over it, and the text with these as comments. Raises BadConfig."""
+    """The data of a TOML text with settings put over it, and the text with these recorded in it. Raises BadConfig."""
     data = tomllib.loads(text)
     arms = data["arms"] if isinstance(data.get("arms"), dict) else {}
     for path, value in settings.items():
@@ -244,4 +262,4 @@ def settled(text: str, settings: Mapping[str, Value]) -> tuple[dict[str, Any], s
                     f"--set {path}={value}: expected a path under fixed or study, such as fixed.training.epochs{under}"
                     f"{nearest(path, known)}"
                 )
-    return data, text + "".join(f"# --set {path} = {value!r}\n" for path, value in settings.items())
+    return data, recorded(text, settings)

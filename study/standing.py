@@ -14,7 +14,7 @@ from study.arms import parse_ablation
 from study.events import Events
 from study.folder import Definition, StudyFolder
 from study.lock import driver
-from study.records import TrialRecord, best_first, planned_of, records_of, settings_of, space_text
+from study.records import TrialRecord, arms_of, best_first, planned_of, records_of, settings_of, space_text
 from study.space import with_settings
 
 
@@ -113,7 +113,7 @@ def _planned(definition: Definition) -> tuple[dict[str, int | None], int | None]
     """Phases with the trainings of each, and the epochs of a training, as far as the recorded space can be read."""
     text, settings = space_text(definition), settings_of(definition)
     try:
-        if "\n[arms" in text:
+        if arms_of(definition):
             ablation, _ = parse_ablation(text, settings, definition.space_name)
             searches = {f"search-{name}": ablation.study.trials for name, arm in ablation.arms.items() if arm.space}
             return searches | {"replicates": len(ablation.arms) * len(ablation.seeds)}, ablation.epochs

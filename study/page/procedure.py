@@ -1,11 +1,9 @@
 """The procedure in words: what was tried, how it was judged, who wins, and what the test has seen."""
 
-import tomllib
-
 from study.page.html import Html, paragraphs, tag
 from study.page.replicated import families_held_out
 from study.page.words import count, series
-from study.records import StudyRecord, space_text
+from study.records import StudyRecord, arms_of
 from study.space import Space
 
 
@@ -79,7 +77,7 @@ def _beside(space: Space) -> str:
 
 def _comparison(record: StudyRecord) -> Html:
     """Of an ablation."""
-    arms = tomllib.loads(space_text(record.definition))["arms"]
+    arms = arms_of(record.definition)
     held = families_held_out(record)
     steps = [
         f"{count(len(arms), 'arm')}, {series(list(arms))}, differ in what they name alone. Each is trained in full "

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import optuna
 import pytest
 
 from core.config import differences
@@ -70,6 +71,14 @@ def test_an_arm_may_have_a_preset_and_a_search_of_its_own() -> None:
     assert ablation.space("b").study.trials == 4
     assert ablation.space("b").study.reduction == 1
     assert list(ablation.space("b").space) == ["loss.alpha"]
+
+
+def test_the_field_decides_whether_a_range_of_an_arm_is_whole() -> None:
+    text = "[study]\ntrials = 4\n" + TWO + '[arms.b.space]\n"loss.alpha" = {low=0, high=1}'
+    ablation, _ = parse_ablation(text, {}, "mine")
+    assert ablation.space("b").values_of(ablation.config("b")) == {"loss.alpha": 0.5}
+    drawn = ablation.space("b").suggest(optuna.trial.FixedTrial({"loss.alpha": 0.25}))
+    assert drawn == {"loss.alpha": 0.25}
 
 
 def test_settings_reach_a_single_arm() -> None:

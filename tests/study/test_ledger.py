@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import FrozenTrial, TrialState
 
+from core.errors import BadStudy
 from study.asha import Asha
 from study.ledger import Ledger, SearchSource, open_study
 from study.space import Space, parse_space
@@ -173,6 +174,51 @@ def test_a_fork_tries_the_old_studys_best_after_the_presets_own(tmp_path: Path) 
     assert study.trials[0].user_attrs["paper"]
     assert study.trials[1].user_attrs["forked"] == old.number
     assert study.trials[1].params == old.params
+
+
+@pytest.mark.parametrize("enqueued", [0, 1, 2, 3])
+def test_a_fork_that_was_killed_while_it_began_is_completed_once(
+    enqueued: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forked = _run(tmp_path / "old.log").trials[1:4]
+    enqueue = optuna.Study.enqueue_trial
+    left = [None] * enqueued
+
+    def killed(self: optuna.Study, *words: object, **named: object) -> None:
+        if not left:
+            raise _Killed
+        left.pop()
+        enqueue(self, *words, **named)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(optuna.Study, "enqueue_trial", killed)
+        with pytest.raises(_Killed):
+            _open(tmp_path / "new.log", forked=forked)
+    for _ in range(2):
+        study, _ = _open(tmp_path / "new.log", forked=forked[:1])  # the old study may have moved on in the meantime
+        assert [trial.user_attrs for trial in study.trials] == [
+            {"paper": True}, *({"forked": trial.number} for trial in forked)
+        ]  # fmt: skip
+
+
+def test_a_study_that_noted_nothing_gets_no_trial_enqueued(tmp_path: Path) -> None:
+    """As of earlier versions: whether its beginning was complete cannot be known."""
+    (forked,) = _run(tmp_path / "old.log").best_trials
+    open_study(tmp_path / "new.log", "search").enqueue_trial({"loss.alpha": 0.5}, user_attrs={"paper": True})
+    study, _ = _open(tmp_path / "new.log", forked=[forked])
+    assert len(study.trials) == 1
+
+
+def test_a_study_that_searched_whole_numbers_for_a_fraction_is_not_gone_on_with(tmp_path: Path) -> None:
+    """As versions did for a range from 0 to 1. What is finished already is left as it is."""
+    study = open_study(tmp_path / "journal.log", "search")
+    trial = study.ask({"loss.alpha": optuna.distributions.IntDistribution(0, 1)})
+    study.tell(trial, 0.5)
+    with pytest.raises(
+        BadStudy, match=r"space\.loss\.alpha: trial 0 searched whole numbers.*fractions are searched now"
+    ):
+        _open(tmp_path / "journal.log", trials=2)
+    _open(tmp_path / "journal.log", trials=1)
 
 
 def test_a_clock_that_is_set_back_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

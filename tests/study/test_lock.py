@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import BadStudy
 from study import lock
-from study.lock import StudyLock
+from study.lock import LockFile, StudyLock
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +72,28 @@ def test_a_lock_cut_short_by_a_crash_is_taken_over(tmp_path: Path, text: str) ->
     (tmp_path / "driver.lock").write_text(text)
     with StudyLock(tmp_path, threading.Event()):
         pass
+
+
+def test_of_two_drivers_that_find_the_same_dead_one_only_one_takes_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second is held up between finding the dead holder's lock and moving it away."""
+    place = LockFile(held_by(tmp_path))
+    dead = place.holder()
+    assert dead is not None
+    first, rename = {"host": "here", "pid": 2, "token": "first"}, Path.rename
+
+    def held_up(path: Path, target: Path) -> Path:
+        monkeypatch.undo()
+        assert place.remove(dead)
+        assert place.take(first)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", held_up)
+    assert not place.remove(dead)
+    assert place.holder() == first
+    assert place.touch(first)
+    assert list(tmp_path.iterdir()) == [tmp_path / "driver.lock"]
 
 
 def test_who_was_taken_over_is_told_and_leaves_the_new_lock(tmp_path: Path) -> None:

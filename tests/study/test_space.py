@@ -44,6 +44,16 @@ def test_sampled_configurations_are_valid(name: str) -> None:
         ('"synthesis.mask.kind" = { choices = ["brush", "cloud"] }', "synthesis.mask.*cloud"),
         ('"synthesis.mask.min_width" = { low = 2.0, high = 20.0 }', "min_width = 20.0 must not exceed max_width"),
         ('"loss.alpha" = { low = 0.0, high = 1.0, when = { "nothing" = [1] } }', "no such parameter in this space"),
+        (
+            '"synthesis.mask.max_radius" = { low = 8, high = 9, when = { "synthesis.mask.kind" = ["circle"] } }\n'
+            '"synthesis.mask.kind" = { choices = ["brush", "circle"] }',
+            "space.synthesis.mask.max_radius.when.*expected synthesis.mask.kind to stand before synthesis.mask.max_rad",
+        ),
+        (
+            '"detector.depth" = { low = 2, high = 4 }\n'
+            '"loss.alpha" = { low = 0, high = 1, when = { "detector.depth" = [2.5] } }',
+            "detector.depth = 2.5: detector.depth never takes this value",
+        ),
         ('"training.epochs" = { low = 2, high = 4 }', "every trial has the same full budget"),
         ("= 3", "not TOML"),
         (
@@ -93,6 +103,28 @@ def test_the_papers_choice_is_found_where_the_space_holds_it() -> None:
     assert space.values_of(Config()) == {"loss.alpha": 0.5}
     without = parse_space(HEAD + '"loss.alpha" = { low = 0.6, high = 1.0 }', "mine.toml")
     assert without.values_of(Config()) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ('"loss.alpha" = { low = 0, high = 1 }', float, 0.5),
+        ('"training.batch" = { low = 8.0, high = 16.0 }', int, 16),
+        (
+            '"synthesis.mask.max_radius" = { low = 8, high = 9, when = { "synthesis.mask.kind" = ["circle"] } }',
+            float,
+            8.5,
+        ),
+    ],
+)
+def test_the_field_decides_whether_a_range_is_whole(text: str, kind: type, value: float) -> None:
+    both = '"synthesis.mask.kind" = { choices = ["brush", "circle"] }\n' + text
+    space = parse_space(HEAD + both, "mine.toml")
+    name = text.split('"')[1]
+    assert space.holds(name, value)
+    assert space.holds(name, 8.5) == (name == "synthesis.mask.max_radius")
+    drawn = space.suggest(optuna.trial.FixedTrial({"synthesis.mask.kind": "circle", name: value}))
+    assert (drawn[name], type(drawn[name])) == (value, kind)
 
 
 def test_transforms_that_a_space_may_use_are_named() -> None:

@@ -6,16 +6,21 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 
 import pytest
-from stored_studies import CUT, FULL, MIXED, Stored
+from stored_studies import CUT, FULL, MIXED, SPACE, Stored
 
 from core.errors import BadStudy
 from study.folder import StudyFolder
+from study.ledger import open_study
 from study.listing import question, tell_spaces, tell_studies
 from study.lock import LockFile, StudyLock, _boot, driver
 from study.options import space_names
+from study.records import read_study
+from study.settings import recorded
 from study.standing import ago, standing, tell
 
 
@@ -107,6 +112,47 @@ def test_the_list_has_every_study_and_says_which_is_damaged(
     assert row.split()[:4] == ["small", "stopped", "search", "8/9"]
     assert "damaged/study.json" in said
     assert "slices" not in said.replace("holds", "")
+
+
+def test_a_comment_that_speaks_of_set_is_no_setting(stored: Stored) -> None:
+    file = stored.folder.definition_file
+    definition = stored.folder.definition()
+    for comment in ("# --set study.trials = 20 makes it longer\n", "# --set study.trials = 20\n"):
+        file.unlink()
+        stored.folder.define(replace(definition, space=recorded(SPACE + comment, {})))
+        assert standing(stored.folder).phases[0].total == 9
+        file.unlink()
+        stored.folder.define(replace(definition, space=recorded(comment + SPACE + comment, {"study.trials": 12})))
+        assert standing(stored.folder).phases[0].total == 12
+        record = read_study(stored.folder)
+        assert record.space is not None
+        assert record.space.study.trials == 12
+
+
+def test_an_ablation_whose_text_begins_with_its_arms_is_one(stored: Stored) -> None:
+    text = '[arms]\na = {"loss.alpha" = 0.0}\nb = {"loss.alpha" = 1.0}\n'
+    definition = replace(stored.folder.definition(), space=text)
+    stored.folder.definition_file.unlink()
+    stored.folder.define(definition)
+    assert [(phase.name, phase.total) for phase in standing(stored.folder).phases] == [("replicates", 10)]
+
+
+@pytest.mark.parametrize("damage", [b"\x00" * 9, b'{"op_code": 0,,', b"\xff\xfe", b"3"])
+def test_a_damaged_journal_is_told_by_its_line_and_hides_no_other_study(
+    damage: bytes, finished: Stored, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = finished.folder.root.with_name("other")
+    copytree(finished.folder.root, other)
+    lines = (other / "journal.log").read_bytes().splitlines()
+    lines[4] = damage
+    (other / "journal.log").write_bytes(b"\n".join(lines) + b"\n")
+    tell_studies(finished.folder.root.parent)
+    said = capsys.readouterr().out
+    assert "small" in said
+    assert "other/journal.log: line 5 is damaged; expected an event of an Optuna journal" in said
+    for read in (read_study, standing, lambda folder: open_study(folder.journal, "search")):
+        with pytest.raises(BadStudy, match=r"journal\.log: line 5 is damaged"):
+            read(StudyFolder(other))
 
 
 def test_an_empty_folder_is_said_to_be_empty(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from core.errors import BadStudy
 from study.folder import Definition, StudyFolder, TableReference, find_study
+from study.settings import recorded
 
 DEFINITION = Definition(
     "demo", "trials = 3\n", TableReference("a.arrow", "a" * 32), TableReference("p", "b" * 32), None
@@ -35,6 +36,39 @@ def test_another_definition_is_refused_with_what_differs(other: Definition, told
     with pytest.raises(BadStudy, match=told):
         folder.define(other)
     assert folder.definition() == DEFINITION
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "told"),
+    [
+        ({"study.trials": 1}, {"study.trials": 8}, r"\(study.trials = 1 then, 8 now\)"),
+        ({}, {"study.trials": 8}, r"\(study.trials = the space's own then, 8 now\)"),
+        ({"fixed.a": "x", "study.trials": 8}, {"study.trials": 8}, r"\(fixed.a = 'x' then, the space's own now\)"),
+    ],
+)
+def test_another_setting_is_refused_by_its_name(
+    then: dict[str, object], now: dict[str, object], told: str, tmp_path: Path
+) -> None:
+    folder = StudyFolder(tmp_path / "mine")
+    folder.define(replace(DEFINITION, space=recorded(DEFINITION.space, then)))
+    with pytest.raises(BadStudy, match=told):
+        folder.define(replace(DEFINITION, space=recorded(DEFINITION.space, now)))
+
+
+def test_a_space_that_became_shorter_is_refused_by_the_line_that_is_gone(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path / "mine")
+    folder.define(replace(DEFINITION, space=DEFINITION.space + "top = 2\n"))
+    with pytest.raises(BadStudy, match="search space demo, first at 'top = 2'"):
+        folder.define(DEFINITION)
+
+
+def test_settings_in_another_order_are_the_same_study(tmp_path: Path) -> None:
+    """Also of a study whose settings an earlier version recorded in the order of its command."""
+    folder = StudyFolder(tmp_path / "mine")
+    folder.define(replace(DEFINITION, space=DEFINITION.space + "# --set study.trials = 8\n# --set fixed.a = 1\n"))
+    settings = {"fixed.a": 1, "study.trials": 8}
+    for order in (settings, dict(reversed(settings.items()))):
+        assert not folder.define(replace(DEFINITION, space=recorded(DEFINITION.space, order)))
 
 
 def test_another_database_is_refused_and_none_means_the_same_again(tmp_path: Path) -> None:
