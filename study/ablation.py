@@ -67,7 +67,7 @@ def main(
     from core.runs import default_runs
     from study.arms import parse_ablation
     from study.folder import study_named
-    from study.space import read_space
+    from study.reading import read_space
 
     runs = place(runs or default_runs())
     name, text = read_space(space)

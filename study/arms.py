@@ -19,7 +19,8 @@ from core.config import Config
 from core.errors import BadConfig, nearest
 from core.presets import PRESETS
 from study.parameters import STRICT, Choice, Range, Value
-from study.space import Plan, Space, settled
+from study.reading import settled
+from study.space import Plan, Space
 
 
 @dataclass(frozen=True)

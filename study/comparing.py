@@ -13,11 +13,12 @@ from core.durable import update_json
 from core.errors import BadStudy
 from core.families import held_out_families
 from study.arms import Ablation
-from study.ledger import REASON, Ledger, SearchSource, open_study
+from study.ledger import REASON, Ledger, open_study
 from study.phases import Phases, resumable
 from study.records import TrialRecord
 from study.replicates import ReplicateSource, configured, leaders
 from study.running import BEST_FORMAT, REPLICATES, checkpoints, objective_told
+from study.search_source import SearchSource
 from study.selection import Candidate, Verdict, candidates, decide, plain
 from study.statistics import compare, detectable, verdict
 from study.trials import write_trials

@@ -6,7 +6,6 @@ object storage has a lock there besides.
 
 import json
 import os
-import socket
 import threading
 import time
 from contextlib import suppress
@@ -17,6 +16,7 @@ from uuid import uuid4
 from core.console import err, out
 from core.errors import BadStorage, BadStudy
 from core.mirror import address, is_remote, read, withdraw, write
+from study.processes import lives_here, this_process
 
 BEAT = 5.0  # seconds between touches
 PATIENCE = 4  # beats that are waited for before a holder on another machine counts as gone
@@ -37,7 +37,7 @@ def driver(folder: Path) -> Driver | None:
     place = LockObject(folder / "driver" / "lock") if is_remote(folder) else LockFile(folder / "driver.lock")
     if (holder := place.holder()) is None:
         return None
-    lives = _lives_here(holder)
+    lives = lives_here(holder)
     return Driver(f"process {holder['pid']} on {holder['host']}{', which is gone' if lives is False else ''}", lives)
 
 
@@ -53,7 +53,7 @@ class StudyLock:
         self._places: list[LockFile | LockObject] = [LockFile(folder / "driver.lock")]
         if is_remote(folder):
             self._places.append(LockObject(folder / "driver" / "lock"))
-        self._mine = {"token": uuid4().hex, **_this_process()}
+        self._mine = {"token": uuid4().hex, **this_process()}
         self._ended = threading.Event()
         self._beating = threading.Thread(target=self._beat, daemon=True)
 
@@ -211,15 +211,8 @@ def _read(content: bytes) -> Holder:
         return nobody
 
 
-def _lives_here(holder: Holder) -> bool | None:
-    if holder.get("boot") != _boot():
-        return None
-    started = _started(holder["pid"])
-    return started is not None and started == holder["started"]
-
-
 def _lives(holder: Holder, place: LockFile) -> bool:
-    if (here := _lives_here(holder)) is not None:
+    if (here := lives_here(holder)) is not None:
         return here
     seen = place.touched()
     for _ in range(PATIENCE):
@@ -227,38 +220,3 @@ def _lives(holder: Holder, place: LockFile) -> bool:
         if place.touched() != seen:
             return True
     return False
-
-
-def _this_process() -> dict[str, Any]:
-    pid = os.getpid()
-    return {"host": socket.gethostname(), "boot": _boot(), "pid": pid, "started": _started(pid)}
-
-
-def _boot() -> str:
-    """Names this start of this machine, or this container's machine: process numbers mean nothing elsewhere."""
-    try:
-        pids = str(Path("/proc/self/ns/pid").readlink())
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip() + pids
-    except OSError:
-        return socket.gethostname()
-
-
-def _started(pid: int) -> int | None:
-    """When a process began, in ticks since the machine did; None when there is no such process.
-
-    Process numbers are used again; with this time they are unique. Where there is no /proc it is always 0.
-    """
-    if not Path("/proc/self/stat").exists():
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return None
-        except PermissionError:
-            pass
-        return 0
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-        fields = stat.rsplit(")", 1)[1].split()
-        return None if fields[0] == "Z" else int(fields[19])
-    except OSError:
-        return None

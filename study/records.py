@@ -1,7 +1,6 @@
 """A study as it stands, read for a report. Nothing here writes, asks a sampler, or needs Ray."""
 
 import json
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,14 +10,15 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from core.errors import BadStudy, StudyError
+from core.errors import BadStudy
 from core.results import best_floor
 from study.events import Events
 from study.folder import OBJECTIVE, OBJECTIVE_TEXT, Definition, StudyFolder
-from study.ledger import CONFIG, CPUS, EPOCHS, GPUS, NODE, PAPER, PLANNED, REASON, SEED
+from study.ledger import CONFIG, CPUS, EPOCHS, GPUS, NODE, PLANNED, REASON, SEED
 from study.lock import Driver, driver
-from study.settings import parted
-from study.space import Space, with_settings
+from study.recorded_space import arms_of, searching_arms, space_of
+from study.search_source import PAPER
+from study.space import Space
 
 
 @dataclass(frozen=True)
@@ -193,10 +193,10 @@ def planned_of(study: optuna.Study | None) -> int | None:
 def read_study(folder: StudyFolder) -> StudyRecord:
     """The study in a folder, at any stage of its life. Raises BadStudy when it has no readable study.json."""
     definition = folder.definition()
-    space, recorded = _space(definition), Events(folder, definition).recorded
+    space, recorded = space_of(definition), Events(folder, definition).recorded
     search = recorded("search")
     trials, replicates = records_of(search), records_of(recorded("replicates"))
-    arms = {arm: found for arm in _searching(definition) if (found := records_of(recorded(f"search-{arm}")))}
+    arms = {arm: found for arm in searching_arms(definition) if (found := records_of(recorded(f"search-{arm}")))}
     known = (trial.epochs for found in (trials, replicates, *arms.values()) for trial in found)
     epochs = space.base().training.epochs if space else max(known, default=0)
     return StudyRecord(
@@ -215,41 +215,10 @@ def read_study(folder: StudyFolder) -> StudyRecord:
     )
 
 
-def settings_of(definition: Definition) -> dict[str, Any]:
-    """What was put over the space's text by --set, by path."""
-    return parted(definition.space)[1]
-
-
-def space_text(definition: Definition) -> str:
-    """The space's text as it was in its file, without what --set put over it."""
-    return parted(definition.space)[0].strip() + "\n"
-
-
-def arms_of(definition: Definition) -> dict[str, Any]:
-    """The arms of an ablation by name, as plain data; none of a search. Raises BadStudy for a text that is not TOML."""
-    try:
-        arms = tomllib.loads(space_text(definition)).get("arms", {})
-    except tomllib.TOMLDecodeError as damaged:
-        raise BadStudy(f"search space {definition.space_name}, as study.json has it: not TOML: {damaged}") from None
-    return arms if isinstance(arms, dict) else {}
-
-
 def best_first(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     """Full-budget trials by objective, then the others by how far they came and their objective."""
     scored = [trial for trial in trials if trial.value is not None]
     return sorted(scored, key=lambda t: (t.state != TrialState.COMPLETE, -t.epochs, -(t.value or 0.0), t.number))
-
-
-def _space(definition: Definition) -> Space | None:
-    try:
-        return with_settings(space_text(definition), settings_of(definition), definition.space_name)[0]
-    except (StudyError, ValueError):
-        return None
-
-
-def _searching(definition: Definition) -> list[str]:
-    """Arms of an ablation that search settings of their own."""
-    return [name for name, arm in arms_of(definition).items() if arm.get("space")]
 
 
 def _json(path: Any) -> dict[str, Any] | None:

@@ -7,7 +7,8 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from core.config import Config, from_dict
-from study.ledger import CONFIG, PAPER
+from study.ledger import CONFIG
+from study.search_source import PAPER
 
 _SCORED = (TrialState.COMPLETE, TrialState.PRUNED)
 _LARGE = 2**53  # Optuna wants a range; the pairs are enqueued, never drawn

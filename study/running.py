@@ -13,9 +13,10 @@ from core.errors import BadStudy
 from study.asha import Asha
 from study.events import Events
 from study.folder import OBJECTIVE, OBJECTIVE_TEXT, Definition, StudyFolder, training_name
-from study.ledger import Ledger, SearchSource, open_study
+from study.ledger import Ledger, open_study
 from study.phases import Phases, resumable
 from study.replicates import ReplicateSource, configured, leaders, with_own
+from study.search_source import SearchSource
 from study.selection import Candidate, Verdict, candidates, decide, plain
 from study.space import Space
 from study.trials import write_trials

@@ -112,7 +112,7 @@ def main(
         tell(standing(find_study(status, runs)))
         return
 
-    from study.space import load_space, with_settings
+    from study.reading import load_space, with_settings
 
     name, _, text = load_space(space)
     loaded, text = with_settings(text, dict(parse_setting(item) for item in settings or []), name)

@@ -14,8 +14,9 @@ from study.arms import parse_ablation
 from study.events import Events
 from study.folder import Definition, StudyFolder
 from study.lock import driver
-from study.records import TrialRecord, arms_of, best_first, planned_of, records_of, settings_of, space_text
-from study.space import with_settings
+from study.reading import with_settings
+from study.recorded_space import arms_of, settings_of, space_text
+from study.records import TrialRecord, best_first, planned_of, records_of
 
 
 class Phase(NamedTuple):

@@ -15,8 +15,9 @@ from study.page.downloads import downloads
 from study.page.html import Child, Html, Section, block, code, details, facts, join, listing, paragraphs, table, tag
 from study.page.procedure import openings, procedure
 from study.page.words import count, series
-from study.records import StudyRecord, settings_of, space_text
-from study.space import read_space
+from study.reading import read_space
+from study.recorded_space import settings_of, space_text
+from study.records import StudyRecord
 
 _ROLES = {"train": "training", "probe": "the probe: every choice", "test": "the test, after the choice"}
 

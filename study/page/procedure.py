@@ -3,7 +3,8 @@
 from study.page.html import Html, paragraphs, tag
 from study.page.replicated import families_held_out
 from study.page.words import count, series
-from study.records import StudyRecord, arms_of
+from study.recorded_space import arms_of
+from study.records import StudyRecord
 from study.space import Space
 
 

@@ -7,8 +7,9 @@ import optuna
 import pytest
 
 from study.asha import Asha
-from study.ledger import Assignment, Ledger, SearchSource, open_study
-from study.space import load_space
+from study.ledger import Assignment, Ledger, open_study
+from study.reading import load_space
+from study.search_source import SearchSource
 
 TRIALS, EPOCHS = 1000, 10
 FIGURES = {f"figure.{number}.average_precision": 0.123456789 for number in range(30)}

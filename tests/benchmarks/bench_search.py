@@ -29,8 +29,9 @@ from sklearn.model_selection import cross_val_predict
 from core.errors import BadStudy
 from study.asha import Asha
 from study.folder import StudyFolder
-from study.ledger import Ledger, SearchSource, open_study
+from study.ledger import Ledger, open_study
 from study.records import TrialRecord, read_study
+from study.search_source import SearchSource
 from study.space import Space
 
 SLOTS, REDUCTION = 4, 3  # the recorded study stopped nobody, so its own reduction says nothing

@@ -20,8 +20,9 @@ from core.config import Config, override
 from core.slices.layout import TableMetadata
 from core.slices.table import open_table, write_table
 from study.asha import Asha
-from study.ledger import Ledger, SearchSource, open_study
-from study.space import load_space
+from study.ledger import Ledger, open_study
+from study.reading import load_space
+from study.search_source import SearchSource
 from tests.benchmarks.bench_evaluation import network, ours, table
 from tests.benchmarks.bench_synthesis import slices
 from tests.benchmarks.bench_table import volumes

@@ -31,9 +31,10 @@ from study import execution
 from study.asha import Asha
 from study.execution import Slots, execute
 from study.folder import TableReference
-from study.ledger import EPOCHS, Ledger, SearchSource, open_study
+from study.ledger import EPOCHS, Ledger, open_study
 from study.progress import Progress
-from study.space import load_space
+from study.reading import load_space
+from study.search_source import SearchSource
 from tests.benchmarks import tabulated
 
 SPACE = load_space("everything")[1]

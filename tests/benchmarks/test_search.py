@@ -8,8 +8,8 @@ import pytest
 from optuna.trial import TrialState
 
 from core.errors import BadStudy
+from study.reading import parse_space
 from study.records import TrialRecord
-from study.space import parse_space
 from tests.benchmarks.bench_search import Compared, Held, Surrogate, anytime, compared, learnt, noise_of
 
 EPOCHS = 4

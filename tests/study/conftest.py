@@ -10,8 +10,9 @@ import pytest
 from stored_studies import HOSTILE, MIXED, SPACE, End, Stored, fill
 
 from study.folder import StudyFolder
+from study.reading import parse_space
 from study.records import TrialRecord, records_of
-from study.space import Space, parse_space
+from study.space import Space
 
 
 @pytest.fixture(scope="session")

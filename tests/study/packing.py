@@ -19,9 +19,10 @@ from ray import tune
 from core.config import to_dict
 from study import cluster, execution
 from study.folder import TableReference
-from study.ledger import Ledger, SearchSource, open_study
+from study.ledger import Ledger, open_study
 from study.progress import Progress
-from study.space import parse_space
+from study.reading import parse_space
+from study.search_source import SearchSource
 from tests.programs import SPACE
 
 

@@ -21,7 +21,8 @@ from core.sample_maps import rows_to_sample, write_sample_maps
 from core.slices.layout import TableMetadata, VolumeSlices
 from core.slices.table import SliceTable, write_table
 from study.folder import OBJECTIVE, OBJECTIVE_TEXT, Definition, StudyFolder, TableReference
-from study.ledger import CONFIG, CPUS, EPOCHS, GPUS, PAPER, REASON, SEED, Ledger, SearchSource, open_study
+from study.ledger import CONFIG, CPUS, EPOCHS, GPUS, REASON, SEED, Ledger, open_study
+from study.search_source import PAPER, SearchSource
 from study.selection import candidates, decide, plain
 from study.space import Space
 

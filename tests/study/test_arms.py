@@ -9,7 +9,7 @@ from core.config import differences
 from core.errors import BadConfig
 from core.families import FAMILIES
 from study.arms import parse_ablation
-from study.space import parse_space, read_space
+from study.reading import parse_space, read_space
 
 TWO = '[arms]\na = {"loss.alpha" = 0.0}\n'
 FACTORS = ["alpha", "edges", "shapes", "transforms"]

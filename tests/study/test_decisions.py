@@ -20,8 +20,9 @@ from optuna.trial import TrialState
 
 from study import sampling
 from study.asha import Asha
-from study.ledger import Ledger, SearchSource, open_study
-from study.space import parse_space
+from study.ledger import Ledger, open_study
+from study.reading import parse_space
+from study.search_source import SearchSource
 
 EPOCHS, SLOTS, TRIALS = 4, 3, 9
 SPACE = parse_space(

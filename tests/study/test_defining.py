@@ -11,7 +11,7 @@ from study.defining import define
 from study.dry_run import tell_dry_run
 from study.folder import Definition, StudyFolder
 from study.planning import plan_of_search
-from study.space import load_space
+from study.reading import load_space
 from tests.conftest import volume
 
 

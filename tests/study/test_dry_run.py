@@ -12,8 +12,8 @@ from core.slices.table import SliceTable
 from study.arms import parse_ablation
 from study.expecting import hours, recorded
 from study.planning import halved, plan_of_ablation, plan_of_search
+from study.reading import parse_space, read_space
 from study.records import read_study
-from study.space import parse_space, read_space
 
 TINY = """
 [study]

@@ -12,8 +12,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from core.errors import BadStudy
 from study.asha import Asha
-from study.ledger import Ledger, SearchSource, open_study
-from study.space import Space, parse_space
+from study.ledger import Ledger, open_study
+from study.reading import parse_space
+from study.search_source import SearchSource
+from study.space import Space
 from study.trials import trial_table
 
 EPOCHS = 9

@@ -12,9 +12,10 @@ from stored_studies import BUDGET
 from core.config import to_dict
 from study import progress as progress_module
 from study.asha import Asha
-from study.ledger import Ledger, SearchSource
+from study.ledger import Ledger
 from study.live import Live, Rung, Running, draw_live, left_words, rungs_info
 from study.progress import Progress
+from study.search_source import SearchSource
 from study.space import Space
 
 ASHA = Asha(1, 3)

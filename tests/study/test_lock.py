@@ -11,6 +11,7 @@ import pytest
 from core.errors import BadStudy
 from study import lock
 from study.lock import LockFile, StudyLock
+from study.processes import this_process
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +38,7 @@ def test_it_is_held_once_and_given_back(tmp_path: Path) -> None:
 
 
 def test_a_process_that_is_gone_is_taken_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    here = lock._this_process()
+    here = this_process()
     held_by(tmp_path, boot=here["boot"], host=here["host"], pid=here["pid"], started=(here["started"] or 1) - 1)
     with StudyLock(tmp_path, threading.Event()):
         assert f"took over from process {here['pid']} on {here['host']}, which is gone" in capsys.readouterr().out

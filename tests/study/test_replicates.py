@@ -7,8 +7,9 @@ import optuna
 from optuna.trial import TrialState
 
 from core.config import Config, override, to_dict
-from study.ledger import CONFIG, PAPER, Ledger
+from study.ledger import CONFIG, Ledger
 from study.replicates import ReplicateSource, configured, leaders, with_own
+from study.search_source import PAPER
 
 FULL, CUT, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
 

@@ -7,7 +7,7 @@ import pytest
 
 from core.config import Config
 from core.errors import BadConfig
-from study.space import load_space, parse_space, with_settings
+from study.reading import load_space, parse_space, with_settings
 
 FOLDER = Path(__file__).parents[2] / "search_spaces"
 ABLATIONS = sorted(path.stem for path in FOLDER.glob("*.toml") if "[arms" in path.read_text(encoding="utf-8"))

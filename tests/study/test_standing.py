@@ -17,8 +17,9 @@ from core.errors import BadStudy
 from study.folder import StudyFolder
 from study.ledger import open_study
 from study.listing import question, tell_spaces, tell_studies
-from study.lock import LockFile, StudyLock, _boot, driver
+from study.lock import LockFile, StudyLock, driver
 from study.options import space_names
+from study.processes import boot
 from study.records import read_study
 from study.settings import recorded
 from study.standing import ago, standing, tell
@@ -82,7 +83,7 @@ def test_a_driver_that_is_gone_or_elsewhere_is_told_as_that(stored: Stored) -> N
     with subprocess.Popen([sys.executable, "-c", "pass"]) as ended:
         pass
     mine = {"token": "t", "host": "here", "pid": ended.pid, "started": 1}
-    assert LockFile(lock).take(mine | {"boot": _boot()})
+    assert LockFile(lock).take(mine | {"boot": boot()})
     assert "which is gone" in standing(stored.folder).driver
     assert standing(stored.folder).state == "defined"
     lock.write_text(json.dumps(mine | {"boot": "another machine"}))
