@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from core.config import Config
 from core.errors import BadConfig, nearest
 from core.presets import PRESETS
-from study.parameters import STRICT, Choice, Range, Value
+from study.parameters import STRICT, Choice, Range, Seed, Value
 from study.reading import settled
 from study.space import Plan, Space
 
@@ -28,7 +28,7 @@ class Budget:
     """seeds: fresh ones for each arm, common to all. trials: of each arm's own search, for arms that have a space."""
 
     seeds: Annotated[int, Ge(3)] = 5
-    seed: Annotated[int, Ge(0)] = 0
+    seed: Seed = 0
     trials: Annotated[int, Ge(1)] | None = None
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT

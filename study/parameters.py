@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, cast
 
 import optuna
-from annotated_types import MinLen
+from annotated_types import Ge, Le, MinLen
 
 Value = bool | int | float | str
 STRICT: dict[str, Any] = {"extra": "forbid"}
+Seed = Annotated[int, Ge(0), Le(2**32 - 1)]
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from annotated_types import Ge
 from core.config import Config, flatten, override, to_dict
 from core.errors import BadConfig, nearest
 from core.presets import PRESETS
-from study.parameters import STRICT, Choice, Range, Value
+from study.parameters import STRICT, Choice, Range, Seed, Value
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Plan:
     """
 
     trials: Annotated[int, Ge(1)]
-    seed: Annotated[int, Ge(0)] = 0
+    seed: Seed = 0
     grace: Annotated[int, Ge(1)] = 1
     reduction: Annotated[int, Ge(1)] = 3
     top: Annotated[int, Ge(1)] = 3
@@ -133,6 +133,8 @@ def _checked(space: Space) -> Space:
                 raise BadConfig(f"space.{name}.when.{other}: there is no such parameter in this space")
             if other not in typed:
                 raise BadConfig(f"space.{name}.when.{other}: expected {other} to stand before {name} in this space")
+            if not allowed:
+                raise BadConfig(f"space.{name}.when.{other} = []: expected the values for which {name} is searched")
             for value in allowed:
                 if not typed[other].holds(value):
                     raise BadConfig(f"space.{name}.when.{other} = {value!r}: {other} never takes this value")

@@ -54,6 +54,12 @@ def test_sampled_configurations_are_valid(name: str) -> None:
             '"loss.alpha" = { low = 0, high = 1, when = { "detector.depth" = [2.5] } }',
             "detector.depth = 2.5: detector.depth never takes this value",
         ),
+        (
+            '"detector.depth" = { low = 2, high = 4 }\n'
+            '"loss.alpha" = { low = 0, high = 1, when = { "detector.depth" = [] } }',
+            r"space.loss.alpha.when.detector.depth = \[\]: expected the values",
+        ),
+        ('"loss.smooth" = { low = 1.0, high = inf }', "loss.smooth = inf: Input should be a finite number"),
         ('"training.epochs" = { low = 2, high = 4 }', "every trial has the same full budget"),
         ("= 3", "not TOML"),
         (
@@ -94,6 +100,8 @@ def test_settings_change_the_space_and_its_text() -> None:
     space, changed = with_settings(text, {"fixed.training.epochs": 4, "study.trials": 7}, "mine.toml")
     assert (space.base().training.epochs, space.study.trials) == (4, 7)
     assert changed != text
+    with pytest.raises(BadConfig, match=r"study.seed = 4294967296: Input should be less than or equal to 4294967295"):
+        with_settings(text, {"study.seed": 2**32}, "mine.toml")
     with pytest.raises(BadConfig, match=r"--set training.epochs=4: expected a path under fixed or study"):
         with_settings(text, {"training.epochs": 4}, "mine.toml")
 
