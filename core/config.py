@@ -3,7 +3,6 @@
 import json
 import re
 from dataclasses import asdict, dataclass, field
-from math import isfinite
 from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -13,6 +12,7 @@ from pydantic_core import ErrorDetails
 from core.detectors import Method, Segmenter
 from core.errors import BadConfig, nearest
 from core.losses import Combo
+from core.strict import STRICT
 from core.synthesis import Synthesis
 
 ScoreName = Literal["mean", "top", "smooth_max", "foreground_mean", "foreground_top"]
@@ -37,7 +37,7 @@ class Training:
     clip: Annotated[float, Ge(0)] = 0.0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Config:
     training: Training = field(default_factory=Training)
     score: ScoreName = "mean"
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
 
 _ADAPTER = TypeAdapter(Config)
@@ -69,17 +69,13 @@ def to_dict(config: Config) -> dict[str, Any]:
 def from_dict(data: object, where: str = "configuration") -> Config:
     """Validate plain data. Raises BadConfig naming the dotted path, the value and what was expected."""
     try:
-        config = _ADAPTER.validate_python(data)
+        return _ADAPTER.validate_python(data)
     except ValidationError as error:
         first = error.errors()[0]
         path = ".".join(str(part) for part in first["loc"] if not _is_tag(part, first["loc"]))
         value = "" if isinstance(first["input"], dict) else f" = {first['input']!r}"
         told = first["msg"].removeprefix("Value error, ")
         raise BadConfig(f"{where}: {path}{value}: {told}{_near(first)}") from None
-    for path, value in flatten(to_dict(config)).items():
-        if isinstance(value, float) and not isfinite(value):
-            raise BadConfig(f"{where}: {path} = {value!r}: Input should be a finite number")
-    return config
 
 
 def flatten(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -7,6 +7,8 @@ from annotated_types import Ge, Gt, Le
 from torch import Tensor
 from torch.nn import functional
 
+from core.strict import STRICT
+
 
 @dataclass(frozen=True)
 class Combo:
@@ -20,7 +22,7 @@ class Combo:
     smooth: Annotated[float, Gt(0)] = 1.0
     dice: Literal["slice", "batch"] = "slice"
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def __call__(self, logits: Tensor, mask: Tensor) -> Tensor:
         """Mean loss of logit differences (B, H, W), outlier minus normal, against a mask (B, H, W) of 0 and 1.

@@ -19,6 +19,7 @@ from core.errors import BadConfig, BadInput
 from core.evaluation import Scorer
 from core.metrics import ScoreHistogram
 from core.slices.table import SliceTable
+from core.strict import STRICT
 
 Array = NDArray[np.float32]
 REMOVED = -100.0
@@ -52,7 +53,7 @@ class Postprocessing:
     smallest: Annotated[int, Ge(0)] = 0
     threshold: float = 0.0
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     @property
     def does_nothing(self) -> bool:

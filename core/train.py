@@ -95,9 +95,9 @@ def _one(
     slices = open_table(table or demo_tables()[0])
     yardstick = open_table(probe) if probe else None
     require_fit(slices, probe=yardstick)
-    rows = slices.rows_without(yardstick.subjects if yardstick else ())
-    subjects = len({*slices.subjects} - {*(yardstick.subjects if yardstick else ())})
-    out.print(f"training on {slices.path}: {len(rows)} slices of {subjects} subjects", markup=False)
+    held_out = yardstick.subjects if yardstick else ()
+    rows, subjects = slices.rows_without(held_out), set(slices.subjects) - set(held_out)
+    out.print(f"training on {slices.path}: {len(rows)} slices of {len(subjects)} subjects", markup=False)
     out.print(f"departures from the paper: {differences(config) or 'none'}", markup=False)
     checkpoints = folder / "checkpoints"
     for epoch in train(config, slices, rows=rows, seed=seed, device=device, checkpoints=checkpoints):

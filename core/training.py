@@ -111,7 +111,7 @@ class _Run:
                 f"{table.path}: {int((~table.normal[rows]).sum())} of the training slices carry a lesion mask"
             )
         require_halving(config, table.height, table.width)
-        least = min(config.training.batch, len(rows) % config.training.batch or config.training.batch)
+        last = len(rows) % config.training.batch or config.training.batch  # slices in the smallest batch
         self.config, self.device = config, device
         self.identity = {
             "config": to_dict(config),
@@ -123,7 +123,7 @@ class _Run:
             torch.manual_seed(seed)
             detector = config.detector.build(config.loss)
         deepest = 2**config.detector.depth == max(table.height, table.width)
-        if least == 1 and deepest and any(isinstance(part, nn.BatchNorm2d) for part in detector.modules()):
+        if last == 1 and deepest and any(isinstance(part, nn.BatchNorm2d) for part in detector.modules()):
             raise BadConfig(
                 f"training.batch = {config.training.batch}: one of the batches of {len(rows)} slices has a single one, "
                 f"and at detector.depth = {config.detector.depth} batch normalisation sees one pixel of it; expected "

@@ -18,7 +18,8 @@ from pydantic import TypeAdapter, ValidationError
 from core.config import Config
 from core.errors import BadConfig, nearest
 from core.presets import PRESETS
-from study.parameters import STRICT, Choice, Range, Seed, Value
+from core.strict import STRICT
+from study.parameters import Choice, Range, Seed, Value
 from study.reading import settled
 from study.space import Plan, Space
 

@@ -6,8 +6,9 @@ from typing import Annotated, Any, ClassVar, cast
 import optuna
 from annotated_types import Ge, Le, MinLen
 
+from core.strict import STRICT
+
 Value = bool | int | float | str
-STRICT: dict[str, Any] = {"extra": "forbid"}
 Seed = Annotated[int, Ge(0), Le(2**32 - 1)]
 
 

@@ -15,6 +15,7 @@ from study.parameters import Choice, Range, Value
 from study.settings import recorded
 from study.space import Plan, Space
 
+_KINDS = ("Range", "int", "float")  # members of unions, which pydantic puts into a path
 _FIELDS = [each.name for kind in (Plan, Space, Range, Choice) for each in fields(kind)]
 
 
@@ -59,7 +60,7 @@ def build_space(data: dict[str, Any], where: str) -> Space:
     except ValidationError as error:
         # A parameter is tried as a Range and as a Choice; what fits it worse only adds noise.
         problems = [p for p in error.errors() if "Choice" not in p["loc"]] or error.errors()
-        path = ".".join(part for part in map(str, problems[0]["loc"]) if part != "Range" and "[" not in part)
+        path = ".".join(part for part in map(str, problems[0]["loc"]) if part not in _KINDS and "[" not in part)
         if problems[0]["type"] == "dict_type" and path.startswith("controls."):
             raise BadConfig(f'{where}: {path} = {problems[0]["input"]!r}: expected a table, or "base"') from None
         value = "" if isinstance(problems[0]["input"], dict) else f" = {problems[0]['input']!r}"

@@ -17,7 +17,8 @@ from annotated_types import Ge
 from core.config import Config, flatten, override, to_dict
 from core.errors import BadConfig, nearest
 from core.presets import PRESETS
-from study.parameters import STRICT, Choice, Range, Seed, Value
+from core.strict import STRICT
+from study.parameters import Choice, Range, Seed, Value
 
 
 @dataclass(frozen=True)

@@ -43,8 +43,7 @@ def is_finished(record: StudyRecord) -> bool:
     There can be none when every trial of the search failed, or when a training of each replicated configuration, or of
     all arms but one, failed: failed trainings are never asked again.
     """
-    trials = [trial for found in record.phases.values() for trial in found]
-    if any(not trial.state.is_finished() for trial in trials):
+    if any(not trial.state.is_finished() for trial in record.trainings):
         return False
     if record.compares_arms:
         return record.ablation is not None or _lost(record.replicates, least=2)

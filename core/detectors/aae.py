@@ -16,6 +16,7 @@ from core.detectors.residual import residual_map
 from core.detectors.towers import SLOPE, down, up
 from core.detectors.wasserstein import critic_loss, frozen, opinion
 from core.losses import Combo
+from core.strict import STRICT
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class AAE:
     uses_outliers: ClassVar[bool] = False
     betas: ClassVar[tuple[float, float]] = (0.5, 0.9)
     staged: ClassVar[bool] = False
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def build(self, _loss: Combo) -> "AAEDetector":
         """A detector with fresh weights from torch's current random state."""

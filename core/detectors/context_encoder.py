@@ -14,6 +14,7 @@ from core.detectors.protocol import Batch
 from core.detectors.residual import residual_map
 from core.detectors.strided import StridedNorm, decoder, encoder
 from core.losses import Combo
+from core.strict import STRICT
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class ContextEncoder:
     uses_outliers: ClassVar[bool] = True
     betas: ClassVar[tuple[float, float]] = (0.5, 0.999)
     staged: ClassVar[bool] = False
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def build(self, _loss: Combo) -> "ContextEncoderDetector":
         """A detector with fresh weights from torch's current random state."""

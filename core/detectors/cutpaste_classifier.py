@@ -19,6 +19,7 @@ from torch.nn import functional
 from core.detectors.protocol import Batch
 from core.detectors.towers import SLOPE, down
 from core.losses import Combo
+from core.strict import STRICT
 
 _NEAREST = 1e-4  # squared distances below this share of the expected count as none
 
@@ -38,7 +39,7 @@ class CutPasteClassifier:
     uses_outliers: ClassVar[bool] = True
     betas: ClassVar[tuple[float, float]] = (0.9, 0.999)
     staged: ClassVar[bool] = False
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def build(self, _loss: Combo) -> "CutPasteClassifierDetector":
         """A detector with fresh weights from torch's current random state."""

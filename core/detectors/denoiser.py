@@ -16,6 +16,7 @@ from core.detectors.protocol import Batch
 from core.detectors.residual import residual_map
 from core.detectors.unet import Norm, UNet
 from core.losses import Combo
+from core.strict import STRICT
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Denoiser:
     uses_outliers: ClassVar[bool] = True
     betas: ClassVar[tuple[float, float]] = (0.9, 0.999)
     staged: ClassVar[bool] = False
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def build(self, _loss: Combo) -> "DenoiserDetector":
         """A detector with fresh weights from torch's current random state."""

@@ -17,6 +17,7 @@ from core.detectors.residual import as_logits
 from core.detectors.towers import SLOPE, Coordinates, down, up
 from core.detectors.wasserstein import critic_loss, frozen, opinion
 from core.losses import Combo
+from core.strict import STRICT
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class FAnoGAN:
     uses_outliers: ClassVar[bool] = False
     betas: ClassVar[tuple[float, float]] = (0.0, 0.9)
     staged: ClassVar[bool] = True
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def build(self, _loss: Combo) -> "FAnoGANDetector":
         """A detector with fresh weights from torch's current random state."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from core.detectors.protocol import Batch
 from core.detectors.unet import Norm, UNet
 from core.losses import Combo
+from core.strict import STRICT
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Segmenter:
     uses_outliers: ClassVar[bool] = True
     betas: ClassVar[tuple[float, float]] = (0.9, 0.999)
     staged: ClassVar[bool] = False
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def build(self, loss: Combo) -> "SegmenterDetector":
         """A detector with fresh weights from torch's current random state."""

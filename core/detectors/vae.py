@@ -17,6 +17,7 @@ from core.detectors.residual import residual_map
 from core.detectors.strided import StridedNorm, decoder, encoder
 from core.errors import BadConfig
 from core.losses import Combo
+from core.strict import STRICT
 
 _SIGMA = 3 / 128  # of the smoothing of gradients, in sides; the example's 3 pixels at 128x128
 _LEAST = 1e-3  # residuals below a quarter of a grey level are rounding
@@ -48,7 +49,7 @@ class VAE:
 
     betas: ClassVar[tuple[float, float]] = (0.9, 0.999)
     staged: ClassVar[bool] = False
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     @property
     def uses_outliers(self) -> bool:

@@ -85,12 +85,15 @@ def _tables(
 ) -> _Tables:
     opened: dict[str, SliceTable] = {}
     for role, path in (("test", table), ("probe", validation), ("train", normal)):
-        if path is None and study is None:
+        if path is not None:
+            opened[role] = open_table(path)
+        elif study is not None:
+            opened[role] = study.table(role)
+        else:
             raise BadInput(
                 f"{address(folder)}: belongs to no study, so name --test, --probe (which sets Dice's threshold) and "
                 "--train (healthy slices for the floor)"
             )
-        opened[role] = open_table(path) if path else study.table(role)  # type: ignore[union-attr]
     slices, probe, healthy = opened.values()
     known = load_inference(folder)
     if known and known.preprocessing:

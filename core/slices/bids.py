@@ -99,10 +99,10 @@ class BidsSource:
         if not scans:
             fault = f"has no anat/*_{self.suffix}.nii.gz"
             return [VolumeFile(self.name, subject.name, f"{subject.name}_{self.suffix}", subject, fault=fault)]
-        ill = self._lesion_masks(subject.name, pipelines) if self.masks is None else ""
-        return [self._volume(subject, path, ill) for path in scans]
+        fault = self._why_not_normal(subject.name, pipelines) if self.masks is None else ""
+        return [self._volume(subject, path, fault) for path in scans]
 
-    def _lesion_masks(self, subject: str, pipelines: list[Path]) -> str:
+    def _why_not_normal(self, subject: str, pipelines: list[Path]) -> str:
         """Why a subject does not count as normal; empty where nothing speaks against it."""
         for folder in pipelines:
             masks = (path for anat in _anat(folder / subject) for path in _with_suffix(anat, *_MASKS))
@@ -110,8 +110,8 @@ class BidsSource:
                 return f"its subject has a lesion mask in derivatives/{folder.name}, so that it is no normal volume"
         return ""
 
-    def _volume(self, subject: Path, image: Path, ill: str) -> VolumeFile:
-        mask, fault = None, ill
+    def _volume(self, subject: Path, image: Path, fault: str) -> VolumeFile:
+        mask = None
         if self.masks is not None:
             found = _masks(self.root / "derivatives" / self.masks / image.parent.relative_to(self.root), image)
             found = [path for path in found if _of_lesion(path)] or found

@@ -72,7 +72,7 @@ def ingest(
     if not source.name or "/" in source.name or not source.name.isprintable():
         raise BadInput(f"dataset name {source.name!r}: expected a printable name without a slash")
     out = place(out)
-    require_replaceable(out)
+    require_replaceable(out)  # before hours are spent on reading
     files = [_printable(file) for file in source.volumes()]
     workers = workers or min(usable_cores(), len(files))
     digest = sha256()

@@ -10,6 +10,7 @@ from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 from pydantic import Field
 
+from core.strict import STRICT
 from core.synthesis.changes import Affine, Change, Window, inside, strength
 from core.synthesis.donors import Donors
 from core.synthesis.masks import UNITS, Brush, Mask
@@ -76,7 +77,7 @@ class Synthesis:
     label: Label = "mask"
     count: Annotated[int, Ge(1), Le(8)] = 1
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def pseudo_outlier(
         self, image: NDArray[np.float32], seed: int, epoch: int, row: int, donors: Donors | None = None

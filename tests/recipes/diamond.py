@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from core.strict import STRICT
 from core.synthesis.masks.lengths import UNITS, Length, centred
 from core.synthesis.outlines import Outline, Polygon
 
@@ -16,7 +17,7 @@ class Diamond:
     kind: Literal["diamond"] = "diamond"
     reach: Length = 16.0
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def decide(self, rng: np.random.Generator, height: int, width: int) -> Outline:
         """Draw a centre in the frame."""

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from core.strict import STRICT
 from core.synthesis.changes import Affine, Change
 from core.synthesis.transforms.terms import Place, Weight
 
@@ -15,7 +16,7 @@ class Dim:
 
     weight: Weight = 0.0
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def decide(self, rng: np.random.Generator, place: Place) -> Change:
         """Draw the factor."""

@@ -10,6 +10,7 @@ from torch.nn import functional
 from core.detectors.protocol import Batch
 from core.detectors.residual import residual_map
 from core.losses import Combo
+from core.strict import STRICT
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Surroundings:
     uses_outliers: ClassVar[bool] = False
     betas: ClassVar[tuple[float, float]] = (0.9, 0.999)
     staged: ClassVar[bool] = False
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def build(self, _loss: Combo) -> "SurroundingsDetector":
         """A detector with fresh weights from torch's current random state."""

@@ -59,7 +59,7 @@ def test_sampled_configurations_are_valid(name: str) -> None:
             '"loss.alpha" = { low = 0, high = 1, when = { "detector.depth" = [] } }',
             r"space.loss.alpha.when.detector.depth = \[\]: expected the values",
         ),
-        ('"loss.smooth" = { low = 1.0, high = inf }', "loss.smooth = inf: Input should be a finite number"),
+        ('"loss.smooth" = { low = 1.0, high = inf }', "space.loss.smooth.high = inf: Input should be a finite number"),
         ('"training.epochs" = { low = 2, high = 4 }', "every trial has the same full budget"),
         ("= 3", "not TOML"),
         (

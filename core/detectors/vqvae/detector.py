@@ -22,6 +22,7 @@ from core.detectors.vqvae.codebook import Codebook
 from core.detectors.vqvae.prior import Prior
 from core.detectors.vqvae.restoration import restore, sample
 from core.losses import Combo
+from core.strict import STRICT
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class VQVAE:
     uses_outliers: ClassVar[bool] = False
     betas: ClassVar[tuple[float, float]] = (0.9, 0.999)
     staged: ClassVar[bool] = True
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def build(self, _loss: Combo) -> "VQVAEDetector":
         """A detector with fresh weights from torch's current random state."""

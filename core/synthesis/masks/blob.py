@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from annotated_types import Ge, Le
 
+from core.strict import STRICT
 from core.synthesis.masks.lengths import UNITS, Length, centred, ordered
 from core.synthesis.outlines import Level, Outline
 
@@ -20,7 +21,7 @@ class Blob:
     grain: Length = 8.0
     roughness: Annotated[float, Ge(0), Le(2)] = 0.4
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def __post_init__(self) -> None:
         ordered(self, "min_radius", "max_radius")

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from annotated_types import Ge, Le
 
+from core.strict import STRICT
 from core.synthesis.masks.lengths import UNITS, Length, ordered
 from core.synthesis.outlines import Outline, Stroke
 
@@ -28,7 +29,7 @@ class Brush:
     max_length: Length = 24.0
     jitter: Annotated[float, Ge(0), Le(1)] = 0.1
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def __post_init__(self) -> None:
         ordered(self, "min_points", "max_points")

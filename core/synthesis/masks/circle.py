@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from core.strict import STRICT
 from core.synthesis.masks.lengths import UNITS, Length, centred, ordered
 from core.synthesis.outlines import Outline, Stroke
 
@@ -17,7 +18,7 @@ class Circle:
     min_radius: Length = 4.0
     max_radius: Length = 20.0
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def __post_init__(self) -> None:
         ordered(self, "min_radius", "max_radius")

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from annotated_types import Ge, Gt, Le
 
+from core.strict import STRICT
 from core.synthesis.masks.lengths import UNITS, Length, centred, ordered, turned
 from core.synthesis.outlines import Outline, Polygon
 
@@ -21,7 +22,7 @@ class Rectangle:
     max_area: Annotated[float, Gt(0), Le(0.5)] = 0.15
     max_aspect: Annotated[float, Ge(1), Le(16)] = 3.3
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def __post_init__(self) -> None:
         ordered(self, "min_area", "max_area")
@@ -46,7 +47,7 @@ class Scar:
     max_length: Length = 13.0
     max_angle: Annotated[float, Ge(0), Le(180)] = 45.0
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def __post_init__(self) -> None:
         ordered(self, "min_width", "max_width")

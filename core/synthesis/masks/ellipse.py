@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from annotated_types import Ge, Le
 
+from core.strict import STRICT
 from core.synthesis.masks.lengths import UNITS, Length, centred, ordered, turned
 from core.synthesis.outlines import Ellipse as Oval
 from core.synthesis.outlines import Outline, Polygon
@@ -21,7 +22,7 @@ class Ellipse:
     min_radius: Length = 4.0
     max_radius: Length = 24.0
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def __post_init__(self) -> None:
         ordered(self, "min_radius", "max_radius")
@@ -42,7 +43,7 @@ class Parallelogram:
     max_side: Length = 40.0
     shear: Annotated[float, Ge(0), Le(2)] = 0.5
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def __post_init__(self) -> None:
         ordered(self, "min_side", "max_side")

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from annotated_types import Ge, Le
 
+from core.strict import STRICT
 from core.synthesis.masks.lengths import UNITS, Length, centred, ordered
 from core.synthesis.outlines import Outline, Several, Stroke
 
@@ -31,7 +32,7 @@ class FreeForm:
     max_width: Length = 20.0
     length: Length = 22.6
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def __post_init__(self) -> None:
         ordered(self, "min_strokes", "max_strokes")

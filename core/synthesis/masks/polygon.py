@@ -7,6 +7,7 @@ import numpy as np
 from annotated_types import Ge, Le
 from numpy.typing import NDArray
 
+from core.strict import STRICT
 from core.synthesis.masks.lengths import UNITS, Length, centred, ordered
 from core.synthesis.outlines import Outline
 from core.synthesis.outlines import Polygon as Corners
@@ -26,7 +27,7 @@ class Polygon:
     max_radius: Length = 20.0
     smoothing: Annotated[int, Ge(0), Le(3)] = 2
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def __post_init__(self) -> None:
         ordered(self, "min_points", "max_points")

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from annotated_types import Gt, Le
 
+from core.strict import STRICT
 from core.synthesis.masks.lengths import UNITS, Length, centred, ordered
 from core.synthesis.outlines import Box, Outline
 
@@ -22,7 +23,7 @@ class Square:
     max_side: Length = 36.0
     core: Annotated[float, Gt(0), Le(1)] = 1.0
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def __post_init__(self) -> None:
         ordered(self, "min_side", "max_side")

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from core.strict import STRICT
 from core.synthesis.outlines import Box, Outline
 
 
@@ -14,7 +15,7 @@ class Whole:
 
     kind: Literal["whole"] = "whole"
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def decide(self, _rng: np.random.Generator, height: int, width: int) -> Outline:
         """A box around the frame."""

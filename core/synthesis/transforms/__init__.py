@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from core.strict import STRICT
 from core.synthesis.changes import Change
 from core.synthesis.transforms.borrowing import CutPaste, Foreign, Poisson
 from core.synthesis.transforms.deformation import Warp
@@ -52,7 +53,7 @@ class Mix:
     poisson: Poisson = field(default_factory=Poisson)
     cutpaste: CutPaste = field(default_factory=CutPaste)
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def __post_init__(self) -> None:
         if sum(member.weight for member in self.members.values()) <= 0:

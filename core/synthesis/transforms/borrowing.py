@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from annotated_types import Ge, Gt, Le, Lt
 
+from core.strict import STRICT
 from core.synthesis.changes import Change, Mixed, Moved, Seamless
 from core.synthesis.masks.lengths import ordered
 from core.synthesis.transforms.terms import Place, Weight
@@ -21,7 +22,7 @@ class Foreign:
     min_factor: Share = 0.05
     max_factor: Share = 0.95
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def __post_init__(self) -> None:
         ordered(self, "min_factor", "max_factor")
@@ -40,7 +41,7 @@ class Poisson:
     min_factor: Share = 0.05
     max_factor: Share = 0.95
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def __post_init__(self) -> None:
         ordered(self, "min_factor", "max_factor")
@@ -58,7 +59,7 @@ class CutPaste:
     weight: Weight = 0.0
     jitter: Annotated[float, Ge(0), Lt(1)] = 0.1
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def decide(self, rng: np.random.Generator, place: Place) -> Change:
         """Draw how far away it is cut, any distance alike, and its brightness."""

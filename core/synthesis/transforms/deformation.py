@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from annotated_types import Gt, Le
 
+from core.strict import STRICT
 from core.synthesis.changes import Change, Pull
 from core.synthesis.masks.lengths import Length, ordered
 from core.synthesis.transforms.terms import Place, Weight
@@ -24,7 +25,7 @@ class Warp:
     max_radius: Length = 32.0
     amount: Annotated[float, Gt(0), Le(0.8)] = 0.6
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def __post_init__(self) -> None:
         ordered(self, "min_radius", "max_radius")

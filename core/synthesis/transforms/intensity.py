@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from core.strict import STRICT
 from core.synthesis.changes import Affine, Change
 from core.synthesis.transforms.terms import Place, Spread, Weight
 
@@ -16,7 +17,7 @@ class Noise:
     weight: Weight = 1.0
     std: Spread = 1.0
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def decide(self, rng: np.random.Generator, place: Place) -> Change:
         """Draw the seed of the noise image."""
@@ -30,7 +31,7 @@ class Shift:
     weight: Weight = 1.0
     std: Spread = 1.0
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def decide(self, rng: np.random.Generator, place: Place) -> Change:
         """Draw c."""
@@ -44,7 +45,7 @@ class Scale:
     weight: Weight = 1.0
     std: Spread = 1.0
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def decide(self, rng: np.random.Generator, place: Place) -> Change:
         """Draw c."""

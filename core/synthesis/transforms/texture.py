@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from annotated_types import Ge, Le
 
+from core.strict import STRICT
 from core.synthesis.changes import Change, Fill, Power, Smooth, Waves
 from core.synthesis.masks.lengths import Length, ordered
 from core.synthesis.transforms.terms import Place, Spread, Weight
@@ -18,7 +19,7 @@ class Gamma:
     weight: Weight = 0.0
     std: Spread = 0.7
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def decide(self, rng: np.random.Generator, place: Place) -> Change:
         """Draw the exponent."""
@@ -33,7 +34,7 @@ class Coarse:
     std: Spread = 0.2
     cells: Annotated[int, Ge(2), Le(128)] = 16
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def decide(self, rng: np.random.Generator, place: Place) -> Change:
         """Draw the seed of the grid."""
@@ -48,7 +49,7 @@ class Erase:
     min_value: Annotated[float, Ge(0), Le(1)] = 0.0
     max_value: Annotated[float, Ge(0), Le(1)] = 1.0
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def __post_init__(self) -> None:
         ordered(self, "min_value", "max_value")
@@ -66,7 +67,7 @@ class Blur:
     min_sigma: Length = 2.0
     max_sigma: Length = 8.0
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def __post_init__(self) -> None:
         ordered(self, "min_sigma", "max_sigma")
