@@ -55,6 +55,15 @@ def test_the_share_is_where_the_means_meet() -> None:
     assert Compared(np.ones((2, 4)), ours).share() == float("inf")
 
 
+def test_the_median_is_over_every_pair_of_searches() -> None:
+    ours = np.array([[np.nan, 0.1, 0.3, 0.2], [np.nan, 0.4, 0.4, 0.5], [0.0, 0.0, 0.0, 0.0]])
+    found = Compared(np.array([[0.0, 0.3, 0.3], [0.0, 0.1, 0.1], [0.0, 0.4, 0.4]]), ours)
+    assert np.array_equal(found.pairs() * 2, [[2, 1, np.inf], [1, 1, np.inf], [np.inf, 1, np.inf]])
+    middle, low, high = found.median()
+    assert middle == 1.0
+    assert low <= middle <= high == np.inf
+
+
 def test_random_search_stops_nobody_and_ours_repeats() -> None:
     surrogate = Surrogate(RECORDED, 0.1, EPOCHS)
     first, again = (compared(SPACE, surrogate, 4, EPOCHS, 2) for _ in range(2))
