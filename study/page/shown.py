@@ -1,6 +1,7 @@
 """What does it look like: pseudo-outliers as trained on, and anomaly maps on test slices."""
 
 from core.config import from_dict
+from core.detectors import learns_from_outliers
 from core.errors import StudyError
 from core.synthesis import PseudoOutlier
 from study.figures.galleries import Example, Trained, draw_example, draw_trained, examples_info, trained_info
@@ -17,6 +18,8 @@ def shown_section(record: StudyRecord) -> Section:
 def _trained(record: StudyRecord) -> Html:
     if record.best is None:
         return paragraphs("There is no winner yet, so its pseudo-outliers cannot be drawn.")
+    if not learns_from_outliers(record.best["config"].get("detector", {})):
+        return paragraphs("The winner's method learns from healthy slices alone and sees no pseudo-outliers.")
     seed = int(record.best["seeds"][0])
     try:
         config = from_dict(record.best["config"])

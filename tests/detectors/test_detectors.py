@@ -1,5 +1,7 @@
 """The contract that every method of detection signs."""
 
+from dataclasses import asdict
+
 import pytest
 import torch
 from safetensors.torch import load, save
@@ -18,6 +20,7 @@ from core.detectors import (
     Sampling,
     Segmenter,
     Settling,
+    learns_from_outliers,
 )
 from core.detectors.unet import Norm
 from core.losses import Combo
@@ -73,6 +76,16 @@ def test_only_a_staged_loss_depends_on_how_much_is_done(method: Method) -> None:
     detector, images = _built(method).train(), _images()
     losses = [detector.training_loss(_batch(images, images[:, 0].round(), done)) for done in (0.0, 0.99, 0.0)]
     assert method.staged == (len({float(loss.detach()) for loss in losses}) > 1)
+
+
+@pytest.mark.parametrize("method", METHODS, ids=str)
+def test_a_method_that_learns_from_healthy_slices_alone_sees_no_outlier(method: Method) -> None:
+    images, losses = _images(), set()
+    for mask in (images[:, 0].round(), 1 - images[:, 0].round()):
+        altered = torch.where(mask[:, None] > 0, 1 - images, images)
+        batch = Batch(altered, mask, images, 0.5, torch.Generator().manual_seed(0))
+        losses.add(float(_built(method).train().training_loss(batch).detach()))
+    assert learns_from_outliers(asdict(method)) == (len(losses) > 1)
 
 
 @pytest.mark.parametrize("method", METHODS, ids=str)
