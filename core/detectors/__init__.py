@@ -3,9 +3,6 @@
 A new one is one file and one name in `Method`; the contract in tests/detectors holds it from then on.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from core.detectors.aae import AAE
 from core.detectors.context_encoder import ContextEncoder
 from core.detectors.cutpaste_classifier import CutPasteClassifier
@@ -35,15 +32,4 @@ __all__ = [
     "Segmenter",
     "Settling",
     "UNet",
-    "learns_from_outliers",
 ]
-
-
-def learns_from_outliers(recorded: Mapping[str, Any]) -> bool:
-    """Whether a method's training looks at pseudo-outliers at all. recorded: the `detector` part of a configuration.
-
-    The others learn from healthy slices alone, so the settings of the synthesis change nothing for them.
-    """
-    if recorded.get("kind") == "vae":
-        return bool(recorded.get("context_weight"))
-    return recorded.get("kind") not in ("aae", "f-anogan", "vq-vae")

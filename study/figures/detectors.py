@@ -8,7 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from core.detectors import learns_from_outliers
+from core.config import from_dict
+from core.errors import BadConfig
 from study.figures.style import ACCENT, dress, number, plain, reach, series_looks
 
 WINNER = "winner"
@@ -84,7 +85,7 @@ def detectors_info(evaluation: Mapping[str, Any] | None) -> DetectorsInfo:
             Detector(
                 entry["name"],
                 str(config.get("synthesis", {}).get("mask", {}).get("kind", "")),
-                learns_from_outliers(config.get("detector", {})),
+                uses_outliers(config),
                 str(entry["kind"]),
                 {name: _estimate(found) for name, found in entry["intervals"].items()},
                 {name: tuple(f[name] for f in entry["figures"] if name in f) for name in quantities},
@@ -96,6 +97,17 @@ def detectors_info(evaluation: Mapping[str, Any] | None) -> DetectorsInfo:
         )
     after = {"postprocessed": 1, "detector": 2, "floor": 3}
     return DetectorsInfo(tuple(sorted(rows, key=lambda row: 0 if row.name == WINNER else after[row.kind])))
+
+
+def uses_outliers(config: Mapping[str, Any]) -> bool:
+    """Whether a recorded configuration's method learns from pseudo-outliers, so that its masks matter.
+
+    One that only another version can read is taken for such: its masks are told as they stand.
+    """
+    try:
+        return from_dict(dict(config)).detector.uses_outliers
+    except BadConfig:
+        return True
 
 
 def draw_intervals(info: DetectorsInfo, quantities: Mapping[str, str]) -> go.Figure:

@@ -5,9 +5,8 @@ from typing import Any
 from optuna.trial import TrialState
 
 from core.config import Config, flatten, from_dict, to_dict
-from core.detectors import learns_from_outliers
 from core.errors import BadConfig
-from study.figures.detectors import detectors_info
+from study.figures.detectors import detectors_info, uses_outliers
 from study.page.glossary import glossary
 from study.page.html import Child, Html, Section, code, details, facts, join, paragraphs, table, tag
 from study.page.spent import cost_in_words
@@ -68,9 +67,8 @@ def _card(record: StudyRecord) -> Html:
 
 def _kind(config: dict[str, Any]) -> str:
     """What a configuration is, in two words: its masks, or its method where that sees none."""
-    detector = config.get("detector", {})
-    if not learns_from_outliers(detector):
-        return str(detector["kind"])
+    if not uses_outliers(config):
+        return str(config["detector"]["kind"])
     return f"{config.get('synthesis', {}).get('mask', {}).get('kind', '')} masks"
 
 
