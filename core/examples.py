@@ -14,12 +14,11 @@ from core.scores import sample_scores
 from core.slices.table import SliceTable
 
 _BATCH = 64
+_HEALTHY = 3  # slices without a lesion, those with the highest scores
 LEAST_PIXELS = 20  # slices that barely touch a lesion say little to the eye
 
 
-def write_examples(
-    path: Path, scorer: Scorer, table: SliceTable, *, device: torch.device, score: ScoreName, each: int = 3
-) -> None:
+def write_examples(path: Path, scorer: Scorer, table: SliceTable, *, device: torch.device, score: ScoreName) -> None:
     """Write examples.npz: image, mask (n, H, W) uint8; map (n, H, W) float16; label, subject (n,) str; value (n,).
 
     Of each lesion family (or all lesions where families are unknown) the slices at the best, middle and worst ranks by
@@ -46,7 +45,7 @@ def write_examples(
         ranked = sorted((item for item in lesions if item[0] == family), key=lambda item: -item[2])
         places = dict.fromkeys([0, len(ranked) // 2, len(ranked) - 1])
         kept += [ranked[place] for place in places]
-    kept += [("healthy", row, value) for row, value in sorted(healthy, key=lambda item: -item[1])[:each]]
+    kept += [("healthy", row, value) for row, value in sorted(healthy, key=lambda item: -item[1])[:_HEALTHY]]
     shown = np.array([row for _, row, _ in kept], np.intp)
     # A file object, since numpy appends .npz to a name that lacks it.
     with replacing(path) as temporary, temporary.open("wb") as file:

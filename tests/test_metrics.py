@@ -1,6 +1,5 @@
 """Counts against scikit-learn on the same scores: equal where a key represents them, close where it does not."""
 
-import io
 import pickle
 import tracemalloc
 from itertools import pairwise
@@ -208,28 +207,6 @@ def test_counts_outgrow_32_bits() -> None:
     assert found.counts.sum() == 1000 << 40
     assert found.ranking().auroc == pytest.approx(once.ranking().auroc, abs=1e-12)
     assert found.ranking().average_precision == pytest.approx(once.ranking().average_precision, abs=1e-12)
-
-
-@given(labelled(width=32))
-@relaxed
-def test_arrays_hold_everything(data: Labelled) -> None:
-    found = histogram(*data)
-    file = io.BytesIO()
-    np.savez(file, **found.to_arrays())  # type: ignore[arg-type]
-    file.seek(0)
-    assert same(ScoreHistogram.from_arrays(np.load(file)), found)
-
-
-def test_bad_arrays_are_refused() -> None:
-    arrays = histogram([1, 2], [True, False]).to_arrays()
-    for name, bad, words in (
-        ("scores", [np.nan, 1], "1 of 2 scores are NaN"),
-        ("scores", [1], "shape"),
-        ("positives", [1], "shape"),
-        ("negatives", [3, -1], "a count of -1"),
-    ):
-        with pytest.raises(ValueError, match=words):
-            ScoreHistogram.from_arrays(arrays | {name: np.array(bad)})
 
 
 @given(labelled(width=32, least=1))

@@ -8,6 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from core.config import from_dict
+from core.errors import BadConfig
 from study.figures.style import ACCENT, dress, number, plain, reach, series_looks
 
 WINNER = "winner"
@@ -24,7 +26,9 @@ class Estimate(NamedTuple):
 
 
 class Detector(NamedTuple):
-    """One row of the test table. shape: '' for the floor, which trains nothing.
+    """One row of the test table. shape: of its configuration's masks, '' for the floor, which trains nothing.
+
+    outliers: whether it learns from pseudo-outliers, so that its masks matter.
 
     kind: detector, floor, or postprocessed: the winner's maps after a step of their own.
     estimates: by quantity, such as pixel.average_precision. by_seed: the same under each seed, without intervals.
@@ -33,6 +37,7 @@ class Detector(NamedTuple):
 
     name: str
     shape: str
+    outliers: bool
     kind: str
     estimates: dict[str, Estimate]
     by_seed: dict[str, tuple[float, ...]]
@@ -80,6 +85,7 @@ def detectors_info(evaluation: Mapping[str, Any] | None) -> DetectorsInfo:
             Detector(
                 entry["name"],
                 str(config.get("synthesis", {}).get("mask", {}).get("kind", "")),
+                uses_outliers(config),
                 str(entry["kind"]),
                 {name: _estimate(found) for name, found in entry["intervals"].items()},
                 {name: tuple(f[name] for f in entry["figures"] if name in f) for name in quantities},
@@ -91,6 +97,17 @@ def detectors_info(evaluation: Mapping[str, Any] | None) -> DetectorsInfo:
         )
     after = {"postprocessed": 1, "detector": 2, "floor": 3}
     return DetectorsInfo(tuple(sorted(rows, key=lambda row: 0 if row.name == WINNER else after[row.kind])))
+
+
+def uses_outliers(config: Mapping[str, Any]) -> bool:
+    """Whether a recorded configuration's method learns from pseudo-outliers, so that its masks matter.
+
+    One that only another version can read is taken for such: its masks are told as they stand.
+    """
+    try:
+        return from_dict(dict(config)).detector.uses_outliers
+    except BadConfig:
+        return True
 
 
 def draw_intervals(info: DetectorsInfo, quantities: Mapping[str, str]) -> go.Figure:
@@ -159,8 +176,8 @@ def draw_curves(info: DetectorsInfo) -> go.Figure:
         drawn.update_xaxes(title_text="recall (pixels)", range=[-0.01, 1.01], row=level, col=2)
         drawn.update_yaxes(title_text="precision (pixels)", row=level, col=2)
     drawn.add_annotation(
-        x=1, y=info.prevalence, text=f"prevalence {info.prevalence:.3f}", showarrow=False, xanchor="right",
-        yanchor="bottom", row=1, col=2,
+        x=1, y=1, text=f"dashed: prevalence {info.prevalence:.2g}", showarrow=False, xanchor="right", yanchor="top",
+        row=1, col=2,
     )  # fmt: skip
     drawn.update_xaxes(range=[-0.01, 1.01], row=1, col=1)
     drawn.update_yaxes(range=[-0.01, 1.02], row=1, col=2)

@@ -7,6 +7,8 @@ import plotly.graph_objects as go
 
 from study.figures.style import figure, number, plain, series_looks
 
+_QUANTITY = ".average_precision"
+
 
 class FamilySeries(NamedTuple):
     """One detector: pixel AP by family, one value per seed. shape: '' for the floor."""
@@ -28,15 +30,14 @@ def families_info(
     series: Sequence[tuple[str, str, Sequence[Mapping[str, float]]]],
     *,
     held_out: Collection[str] = (),
-    quantity: str = "average_precision",
 ) -> FamiliesInfo:
-    """Gather `family.*` figures of (name, shape, figures under each seed)."""
+    """Gather the average precision by family of (name, shape, figures under each seed)."""
     gathered = []
     for name, shape, runs in series:
         values: dict[str, tuple[float, ...]] = {}
         for key in sorted({key for run in runs for key in run}):
-            if key.startswith("family.") and key.endswith(f".{quantity}"):
-                family = key.removeprefix("family.").removesuffix(f".{quantity}")
+            if key.startswith("family.") and key.endswith(_QUANTITY):
+                family = key.removeprefix("family.").removesuffix(_QUANTITY)
                 values[family] = tuple(run[key] for run in runs if key in run)
         gathered.append(FamilySeries(name, shape, values))
     first = gathered[0].values if gathered else {}

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 from optuna.trial import TrialState
 
-from study.figures.style import ACCENT, GREY, WEBGL_ABOVE, figure, look_of, number, plain, shape_name
+from study.figures.style import ACCENT, GREY, HOLLOW, WEBGL_ABOVE, figure, look_of, number, plain, shape_name
 from study.records import TrialRecord
 
 
@@ -74,7 +74,7 @@ def draw_history(info: HistoryInfo, objective: str) -> go.Figure:
                             "symbol": look.symbol if full else f"{look.symbol}-open",
                             "color": look.colour,
                             "size": 10 if full else 8,
-                            "opacity": 1 if full else 0.8,
+                            "line": {"width": 0 if full else HOLLOW},
                         },
                         customdata=[p.number for p in chosen],
                         text=[f"trial {p.number}: {number(p.value)} at epoch {p.epochs}" for p in chosen],

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 from optuna.trial import TrialState
 
-from study.figures.style import WEBGL_ABOVE, figure, look_of, number, shape_name
+from study.figures.style import PALE_LINE, WEBGL_ABOVE, figure, look_of, number, shape_name
 from study.records import TrialRecord
 
 
@@ -64,7 +64,7 @@ def draw_learning(info: LearningInfo, objective: str) -> go.Figure:
                 name=name,
                 line={"color": look.colour, "width": 3.5 if best else 1.6, "dash": "solid" if full else "dot"},
                 marker={"symbol": look.symbol, "size": 8 if best else 5},
-                opacity=1 if full else 0.55,
+                opacity=1 if full else PALE_LINE,
                 text=text,
                 customdata=numbers,
                 hoverinfo="text",

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from optuna.trial import TrialState
 
 from study.figures.axes import Axis, axis_of, place_of, searched, word_of
-from study.figures.style import FONT, GREY, figure, look_of, number, plain, shape_name
+from study.figures.style import FONT, GREY, PALE_LINE, figure, look_of, number, plain, shape_name
 from study.records import TrialRecord
 
 ABSENT = -0.12  # where a line passes an axis whose parameter it does not have
@@ -98,7 +98,7 @@ def draw_parallel(info: ParallelInfo) -> go.Figure:
                 connectgaps=False,
                 line={"color": look.colour, "width": 4 if is_best else 1.8, "dash": "solid" if full else "dot"},
                 marker={"symbol": look.symbol, "size": 8 if is_best else 5},
-                opacity=1 if full else 0.5,
+                opacity=1 if full else PALE_LINE,
             )
         )  # fmt: skip
     drawn = figure(traces, x="", y="", height=540, showlegend=True)

@@ -48,9 +48,9 @@ def data_uri(*panels: NDArray[np.uint8]) -> str:
     return _uri(_beside(panels))
 
 
-def sheet_uri(rows: Sequence[Sequence[NDArray[np.uint8]]], side: int = SIDE // 2) -> str:
-    """Rows of equally many panels, each panel reduced to `side` pixels, as one picture in a data: address."""
-    drawn = [_beside([reduced(one, side) for one in row]) for row in rows]
+def sheet_uri(rows: Sequence[Sequence[NDArray[np.uint8]]]) -> str:
+    """Rows of equally many panels, each panel reduced to half of SIDE, as one picture in a data: address."""
+    drawn = [_beside([reduced(one, SIDE // 2) for one in row]) for row in rows]
     gap = np.full((_GAP, drawn[0].shape[1], 3), 128, np.uint8)
     return _uri(np.vstack([part for one in drawn for part in (one, gap)][:-1]))
 

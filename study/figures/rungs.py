@@ -6,7 +6,7 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 from optuna.trial import TrialState
 
-from study.figures.style import GREY, WEBGL_ABOVE, figure, look_of, number, shape_name
+from study.figures.style import GREY, HOLLOW, WEBGL_ABOVE, figure, look_of, number, shape_name
 from study.records import TrialRecord
 
 
@@ -84,7 +84,7 @@ def draw_rungs(info: RungsInfo, objective: str) -> go.Figure:
                     "symbol": f"{look.symbol}-open" if stopped else look.symbol,
                     "color": look.colour,
                     "size": 9,
-                    "opacity": 0.8 if stopped else 1,
+                    "line": {"width": HOLLOW if stopped else 0},
                 },
                 customdata=[m.number for _, m, _ in chosen],
                 text=[f"trial {m.number}: {number(m.value)} at epoch {rung.epoch}" for _, m, rung in chosen],

@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 from plotly.subplots import make_subplots
 
 from study.figures.axes import Axis, axis_of, place_of, searched, word_of
-from study.figures.style import dress, look_of, number, plain, shape_name
+from study.figures.style import HOLLOW, dress, look_of, number, plain, shape_name
 from study.records import TrialRecord
 
 _COLUMNS = 3
@@ -82,7 +82,7 @@ def draw_slices(info: SlicesInfo, objective: str) -> go.Figure:
                     legendgroup=f"{shape} {full}", showlegend=(shape, full) not in named,
                     marker={
                         "symbol": look.symbol if full else f"{look.symbol}-open", "color": look.colour,
-                        "size": 9 if full else 7, "opacity": 1 if full else 0.75,
+                        "size": 9 if full else 7, "line": {"width": 0 if full else HOLLOW},
                     },
                     customdata=[point.number for point in chosen],
                     text=[f"trial {p.number}: {number(p.value)} at {plain(p.word)}" for p in chosen],
@@ -96,9 +96,11 @@ def draw_slices(info: SlicesInfo, objective: str) -> go.Figure:
         at = {"row": index // columns + 1, "col": index % columns + 1}
         places, words = [place for place, _ in panel.axis.ticks], [plain(word) for _, word in panel.axis.ticks]
         title = plain(panel.axis.name) + (" (log)" if panel.axis.log else "")
+        reached = [point.place for point in panel.points]
+        low, high = min([0.0, *reached]) - 0.12, max([1.0, *reached]) + 0.12
         drawn.update_xaxes(
             title_text=title, title_font_size=11.5, tickvals=places, ticktext=words, tickangle=0, tickfont_size=11,
-            range=[-0.3 if len(places) == 2 else -0.12, 1.3 if len(places) == 2 else 1.12], automargin=False, **at,
+            range=[low, high], automargin=False, **at,
         )  # fmt: skip
         if at["col"] == 1:
             drawn.update_yaxes(title_text=plain(objective).split(".")[-1].replace("_", " "), **at)

@@ -16,6 +16,8 @@ ACCENT = "#d55e00"
 SERIES = ("#1f86d0", "#dd8f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
 """Colours for series that are no mask shapes, in this order; beyond six, dashes and symbols tell them apart."""
 WEBGL_ABOVE = 2000  # points: above this many, SVG makes a page slow
+HOLLOW = 1.6  # pixels, the stroke of a hollow symbol: at full strength, or it is lost on black
+PALE_LINE = 0.7  # opacity of what was stopped: behind the others, and still seen on black
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif"
 
 

@@ -7,10 +7,11 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 from optuna.trial import TrialState
 
-from study.figures.style import ACCENT, GREY, figure, look_of, plain, shape_name
+from study.figures.style import ACCENT, GREY, SERIES, figure, look_of, plain, shape_name
 from study.records import TrialRecord
 
 SEARCH = "search"
+_ARMS = "searches of arms"
 UNKNOWN = "node not recorded"
 _TALLEST = 900  # pixels of the figure: more lanes than fit become thinner
 
@@ -85,7 +86,7 @@ def timeline_info(phases: Mapping[str, Sequence[TrialRecord]]) -> TimelineInfo:
 
 
 def draw_timeline(info: TimelineInfo) -> go.Figure:
-    """One bar per training, one row per slot; stopped trials are pale, replicates and arms' trainings dark-edged."""
+    """One bar per training, one row per slot; stopped trials are pale, replicates and arms' trainings grey."""
     unit, seconds = ("minutes", 60.0) if info.wall < 7200 else ("hours", 3600.0)
     rows = {(node, lane): 0 for node, lanes in info.lanes for lane in range(lanes)}
     rows = {key: len(rows) - 1 - index for index, key in enumerate(rows)}  # the first at the top
@@ -105,7 +106,8 @@ def draw_timeline(info: TimelineInfo) -> go.Figure:
             numbers += [span.number if span.phase == SEARCH else None] * 3 + [None]
         phase, shape, state = kind
         pale = 0.45 if state in ("stopped early", "unfinished") else 1.0
-        colour = ACCENT if state == "failed" else look_of(shape).colour if phase == SEARCH else GREY
+        of_phase = look_of(shape).colour if phase == SEARCH else SERIES[0] if phase == _ARMS else GREY
+        colour = ACCENT if state == "failed" else of_phase
         name = f"{shape_name(shape)}, {state}" if phase == SEARCH else f"{plain(phase)}, {state}"
         traces.append(
             go.Scatter(
@@ -129,8 +131,11 @@ _ENDS = {
 
 
 def _kind(span: Span) -> tuple[str, str, str]:
-    """Phase, shape and end: what share one look. Outside the search, shapes share one."""
-    return span.phase, span.shape if span.phase == SEARCH else "", _ENDS.get(span.state, "unfinished")
+    """Phase, shape and end: what share one look. Outside the search, shapes share one, and so do arms' searches."""
+    end = _ENDS.get(span.state, "unfinished")
+    if span.phase == SEARCH:
+        return span.phase, span.shape, end
+    return _ARMS if span.phase.startswith(f"{SEARCH} of ") else span.phase, "", end
 
 
 def _told(span: Span, unit: str, seconds: float) -> str:

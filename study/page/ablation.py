@@ -3,8 +3,19 @@
 from typing import Any
 
 from study.figures.arms import ArmsInfo, arms_info, draw_arms, draw_gaps
+from study.page.glossary import glossary
 from study.page.html import Child, Html, Section, code, facts, join, paragraphs, plot, table, tag
-from study.page.words import count, duration, figure, floor_words, interval, settings, snapshot
+from study.page.tested import result
+from study.page.words import (
+    count,
+    duration,
+    figure,
+    floor_words,
+    interval,
+    settings,
+    snapshot,
+    subjects_in_words,
+)
 from study.records import StudyRecord
 
 
@@ -21,7 +32,10 @@ def ablation_section(record: StudyRecord) -> Section:
         return Section("verdict", "Verdict", title, paragraphs(words + "The same command goes on where it stopped."))
     info = arms_info(found)
     return Section(
-        "verdict", "Verdict", title, join(_card(record, found), _arms(info, record), _pairs(info, found, record))
+        "verdict",
+        "Verdict",
+        title,
+        join(_card(record, found), glossary(), _arms(info, record), _pairs(info, found, record)),
     )
 
 
@@ -37,6 +51,7 @@ def _card(record: StudyRecord, found: dict[str, Any]) -> Html:
     searched = found["searched_trials"]
     told = [
         ("Objective", record.objective_text),
+        ("Subjects", subjects_in_words(record.best)),
         ("Floor", floor_words(record.floor)),
         ("Families judged by", ", ".join(found["objective"]["families"])),
         ("Seeds", ", ".join(map(str, found["seeds"]))),
@@ -48,6 +63,7 @@ def _card(record: StudyRecord, found: dict[str, Any]) -> Html:
     # Ablations of an earlier version never left an arm out.
     for name, reason in found.get("left_out", {}).items():
         sentences.append(tag("p", f"{name} is left out: {reason}.", class_="sentence"))
+    sentences += [tag("p", words, class_="sentence") for words in result(record)]
     if record.untested:
         sentences.append(tag("p", record.untested, class_="sentence"))
     return tag("div", tag("p", state, class_=f"badge {kind}"), *sentences, facts(told), class_="card")

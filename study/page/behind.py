@@ -8,7 +8,7 @@ from core.protocols.beside_paper import Described, beside_paper
 from study.figures.calibration import calibration_info, draw_calibration
 from study.figures.scores import draw_scores, scores_info
 from study.figures.sizes import QUANTITIES, draw_sizes, sizes_info
-from study.page.html import Child, Html, join, paragraphs, plot, table, tag
+from study.page.html import Child, Html, details, join, paragraphs, plot, table, tag
 from study.page.words import figure, interval
 from study.records import StudyRecord
 
@@ -38,8 +38,9 @@ def _scores(entries: Sequence[dict[str, Any]]) -> Html:
     return join(
         tag("h3", "Scores of normal and anomalous"),
         paragraphs(
-            f"Under the first seed, {first.slices.overlap:.0%} of the {first.name}'s slice scores and "
-            f"{first.pixels.overlap:.1%} of its pixel values could be of either class."
+            f"Under the first seed, the {first.name}'s scores of normal and of anomalous slices overlap by "
+            f"{first.slices.overlap:.0%}, its values of normal and of anomalous pixels by {first.pixels.overlap:.0%}: "
+            "at 0 % a threshold would part them, at 100 % nothing could."
         ),
         plot(
             draw_scores(info),
@@ -116,14 +117,13 @@ def paper_section(record: StudyRecord) -> Html:
         ]
         note = f"{part['note'][:1].upper()}{part['note'][1:]}." if part["note"] else ""
         shown.append(join(table(head, rows, caption=part["table"]), paragraphs(note)))
-    return join(
-        title,
-        paragraphs(
-            "A figure of this study stands beside the paper's only where its tables record the paper's own data and "
-            f"settings. Measured here on {described}."
-        ),
-        *shown,
+    about = (
+        "A figure of this study stands beside the paper's only where its tables record the paper's own data and "
+        f"settings. Measured here on {described}."
     )
+    if any(part["measured"] for part in parts):
+        return join(title, paragraphs(about), *shown)
+    return join(title, paragraphs(f"{about} None may stand there."), details("The paper's Tables I and II", *shown))
 
 
 def _beside(record: StudyRecord) -> tuple[list[dict[str, Any]], str]:

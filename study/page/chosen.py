@@ -68,7 +68,7 @@ def _opened(reference: TableReference) -> tuple[SliceTable | None, str]:
     try:
         return reference.open(), "there, same digest"
     except StudyError as gone:
-        return None, str(gone)
+        return None, str(gone).removeprefix(f"{reference.path}: ")
 
 
 def _subjects(record: StudyRecord, opened: dict[str, SliceTable]) -> dict[str, tuple[str, ...]]:

@@ -46,7 +46,7 @@ OF_ABLATIONS = (
 )
 
 
-def page(record: StudyRecord, written: datetime | None = None, reload: int = 0) -> str:
+def page(record: StudyRecord, reload: int = 0) -> str:
     """The report as HTML. plotly.js is in it once; nothing is loaded from anywhere.
 
     reload: seconds after which the page reads itself anew, while its study is watched; 0 for never.
@@ -54,16 +54,16 @@ def page(record: StudyRecord, written: datetime | None = None, reload: int = 0) 
     state, _ = headline_of(record.ablation) if record.compares_arms else headline(record)
     sections = sections_of(record)
     links = [(section.brief, section.key) for section in sections]
-    body = (_title(record, written), *(_section(section) for section in sections))
+    body = (_title(record), *(_section(section) for section in sections))
     name = record.folder.name
     return _whole(f"{name}: {state.lower()}", name, links, tag("main", *body, data_study=name), reload)
 
 
-def comparing_page(records: Sequence[StudyRecord], written: datetime | None = None, reload: int = 0) -> str:
+def comparing_page(records: Sequence[StudyRecord], reload: int = 0) -> str:
     """Several studies side by side, with each one's sections folded below."""
     studies = compared(records)
     names, first = series([one.name for one in studies]), comparison(studies)
-    at = (written or datetime.now(UTC)).strftime(_CLOCK)
+    at = datetime.now(UTC).strftime(_CLOCK)
     folded = [
         tag(
             "details",
@@ -114,8 +114,8 @@ def _whole(title: str, name: str, links: Sequence[tuple[str, str]], main: Html, 
     return f"<!doctype html>\n{tag('html', head, body, lang='en', data_reload=reload or None)}\n"
 
 
-def _title(record: StudyRecord, written: datetime | None) -> Html:
-    at = (written or record.read).strftime(_CLOCK)
+def _title(record: StudyRecord) -> Html:
+    at = record.read.strftime(_CLOCK)
     ended = sum(trial.state.is_finished() for trial in record.trainings)
     what = "Ablation" if record.compares_arms else "Search over"
     about = f"{what} {record.definition.space_name}, {ended} trainings ended. Written {at} from {record.folder.root}."

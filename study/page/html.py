@@ -132,7 +132,7 @@ def data(value: Any, **attributes: str) -> Html:
 
 def picture(source: str, *, alt: str, caption: Child) -> Html:
     """A static picture from a data: address."""
-    return tag("figure", tag("img", src=source, alt=alt, loading="lazy"), tag("figcaption", caption), class_="picture")
+    return tag("figure", tag("img", src=source, alt=alt), tag("figcaption", caption), class_="picture")
 
 
 def gallery(pictures: Sequence[Html]) -> Html:

@@ -2,7 +2,7 @@
 
 from study.page.html import Html, paragraphs, tag
 from study.page.replicated import families_held_out
-from study.page.words import count, series
+from study.page.words import capital, count, series
 from study.recorded_space import arms_of
 from study.records import StudyRecord
 from study.space import Space
@@ -42,7 +42,7 @@ def procedure(record: StudyRecord) -> Html:
                 f"trained again under {plan.seeds} fresh seeds. The highest mean wins; it is called clear when the "
                 "95 % interval of its paired difference to each of the others lies above 0.",
                 "How a map becomes a slice's score is chosen on the probe as well: the score with the highest AUROC.",
-                f"{_testing(record)} {_beside(record.space)}",
+                f"{_testing(record)} {_beside(record.space)}{_same(record)}",
             )
         ),
     )
@@ -76,13 +76,20 @@ def _beside(space: Space) -> str:
     return f"Beside the winner stand {floor}, and its controls, under the same seeds: {'; '.join(parts)}."
 
 
+def _same(record: StudyRecord) -> str:
+    """Controls that are the winner itself: they are not trained, and have no row of their own."""
+    best = record.best or {"controls": {}}
+    same = [name for name, config in best["controls"].items() if config == best["config"]]
+    return f" {capital(series(same))} would be the winner itself, so there is no such row." if same else ""
+
+
 def _comparison(record: StudyRecord) -> Html:
     """Of an ablation."""
     arms = arms_of(record.definition)
     held = families_held_out(record)
     steps = [
-        f"{count(len(arms), 'arm')}, {series(list(arms))}, differ in what they name alone. Each is trained in full "
-        "under the same fresh seeds; no training is stopped early.",
+        f"{count(len(arms), 'arm')}, {series(list(arms))}, differ only in the settings that each names. Each is "
+        "trained in full under the same fresh seeds; no training is stopped early.",
         f"Every training is scored by {record.objective_text}. The probe is made of healthy subjects that no arm "
         f"trains on, with pseudo-outliers that no setting can move. Its families that count are {series(held)}: no arm "
         "may train on anything like them.",

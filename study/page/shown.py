@@ -3,6 +3,7 @@
 from core.config import from_dict
 from core.errors import StudyError
 from core.synthesis import PseudoOutlier
+from study.figures.detectors import uses_outliers
 from study.figures.galleries import Example, Trained, draw_example, draw_trained, examples_info, trained_info
 from study.page.html import Html, Section, gallery, join, paragraphs, picture, tag
 from study.records import StudyRecord
@@ -17,6 +18,8 @@ def shown_section(record: StudyRecord) -> Section:
 def _trained(record: StudyRecord) -> Html:
     if record.best is None:
         return paragraphs("There is no winner yet, so its pseudo-outliers cannot be drawn.")
+    if not uses_outliers(record.best["config"]):
+        return paragraphs("The winner's method learns from healthy slices alone and sees no pseudo-outliers.")
     seed = int(record.best["seeds"][0])
     try:
         config = from_dict(record.best["config"])

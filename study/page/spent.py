@@ -28,8 +28,7 @@ def cost_in_words(record: StudyRecord) -> str:
     run = sum(trial.epochs for trial in record.trials)
     return (
         f"Early stopping ended {len(stopped)} of {count(len(record.trials), 'trial')} and saved "
-        f"{count(saved, 'epoch')} of {run + saved}. Worker time is training and scoring, summed over "
-        f"trials.{_occupied(record)}"
+        f"{count(saved, 'epoch')} of {run + saved}.{_occupied(record)}"
     )
 
 
@@ -75,7 +74,10 @@ def _table(record: StudyRecord) -> Html:
         "phase", "trainings", "full budget", "stopped early", "failed", "unfinished", "epochs", "worker time",
         "core time", "GPU time",
     )  # fmt: skip
-    words = cost_in_words(record) + " Core and GPU time are worker time times what each training occupied." + taken
+    words = (
+        f"{cost_in_words(record)} Worker time is training and scoring, summed over trainings; core and GPU time are "
+        f"worker time times what each training occupied.{taken}"
+    )
     return join(table(head, rows, caption="By phase"), paragraphs(words.strip()))
 
 

@@ -23,28 +23,48 @@ def tested_section(record: StudyRecord) -> Section:
     return Section("test", "Test", TITLE, body)
 
 
-def beside_controls(info: DetectorsInfo) -> str:
-    """The winner against its controls, in words; '' without any."""
-    found: dict[str, list[str]] = {"clearly above": [], "clearly below": [], "not to be told from": []}
+def result(record: StudyRecord) -> list[str]:
+    """What the test says of the winner, in sentences: its own figure and on whom, and the floor; none before it."""
+    evaluation = record.evaluation
+    if record.untested or evaluation is None:
+        return []
+    info = detectors_info(evaluation)
+    found = info.detectors[0].estimates.get("pixel.average_precision") if info.detectors else None
+    test, verdict = evaluation["test"], evaluation.get("floor_verdict")
+    own = (
+        f"On {count(test['slices'], 'slice')} of {count(len(test['subjects']), 'test subject')} the winner's pixel AP "
+        f"is {found.estimate:.3f} [{found.low:.3f}, {found.high:.3f}], the mean over "
+        f"{count(len(evaluation['seeds']), 'seed')} with its 95 % interval over subjects and seeds; guessing reaches "
+        f"{info.prevalence:.2g}."
+        if found
+        else ""
+    )
+    return [words for words in (own, verdict["sentence"] if verdict else "") if words]
+
+
+def beside_controls(info: DetectorsInfo, *, arms: bool = False) -> str:
+    """The winner against its controls, or the other arms, in words; '' without any."""
+    found: dict[str, list[str]] = {"clearly above": [], "clearly below": [], "not told apart from": []}
     for row in info.detectors:
         if row.gain is not None and row.is_control:
             clear = "clearly above" if row.gain.low > 0 else "clearly below" if row.gain.high < 0 else ""
             lead = f"{row.name} ({row.gain.estimate:+.3f} [{row.gain.low:+.3f}, {row.gain.high:+.3f}])"
-            found[clear or "not to be told from"].append(lead)
-    said = [f"{how} its control {series(names)}" for how, names in found.items() if names]
+            found[clear or "not told apart from"].append(lead)
+    one, many = ("the arm", "the arms") if arms else ("its control", "its controls")
+    said = [f"{how} {one if len(names) == 1 else many} {series(names)}" for how, names in found.items() if names]
     return f"In pixel AP on the test table the winner is {series(said)}." if said else ""
 
 
 def _about(record: StudyRecord, info: DetectorsInfo) -> Html:
     evaluation = record.evaluation or {}
-    test, verdict = evaluation["test"], evaluation.get("floor_verdict")
+    test = evaluation["test"]
     share = test["anomalous_slices"] / max(test["slices"], 1)
     opened = test.get("opened", 1)
     steps = postprocessing_words(evaluation["entries"])
     often = "opened once, after the choice was made" if opened == 1 else f"opened {opened} times"
     return join(
-        tag("p", verdict["sentence"], class_="sentence") if verdict else "",
-        tag("p", beside_controls(info), class_="sentence"),
+        *(tag("p", words, class_="sentence") for words in result(record)),
+        tag("p", beside_controls(info, arms=record.compares_arms), class_="sentence"),
         paragraphs(
             f"{count(test['slices'], 'slice')} of {count(len(test['subjects']), 'subject')}, {often}. "
             f"{test['anomalous_slices']} slices ({share:.0%}) hold a lesion; "
@@ -155,7 +175,7 @@ def _families(info: DetectorsInfo) -> Html:
 
 
 def _name(row: Detector) -> Child:
-    if row.is_floor or not row.shape:
+    if row.is_floor or not row.shape or not row.outliers:
         return row.label
     return join(
         row.label, " ", tag("span", f"{row.shape} masks" if row.name != row.shape else "masks", class_="spread")

@@ -5,7 +5,7 @@ from typing import Any
 from core.config import Config, flatten, to_dict
 from core.sample_maps import FILE
 from study.figures.samples import BEST, Samples, draw_map, draw_slice, samples_info
-from study.page.html import Child, Html, data, join, tag
+from study.page.html import Html, data, join, tag
 from study.page.words import STATES
 from study.records import StudyRecord, TrialRecord, best_first
 
@@ -29,9 +29,9 @@ def choice(record: StudyRecord, winner: int | None) -> Html:
     )
 
 
-def trial_button(number: int, words: Child = "") -> Html:
+def trial_button(number: int) -> Html:
     """A trial's number in a table, by which it can be chosen."""
-    return tag("button", words or str(number), type="button", data_trial=number, aria_pressed="false")
+    return tag("button", str(number), type="button", data_trial=number, aria_pressed="false")
 
 
 def trials_data(record: StudyRecord, winner: int | None) -> dict[str, Any]:

@@ -6,11 +6,12 @@ from optuna.trial import TrialState
 
 from core.config import Config, flatten, from_dict, to_dict
 from core.errors import BadConfig
-from study.figures.detectors import detectors_info
+from study.figures.detectors import detectors_info, uses_outliers
+from study.page.glossary import glossary
 from study.page.html import Child, Html, Section, code, details, facts, join, paragraphs, table, tag
 from study.page.spent import cost_in_words
-from study.page.tested import beside_controls
-from study.page.words import capital, count, floor_words, setting, snapshot
+from study.page.tested import beside_controls, result
+from study.page.words import capital, count, floor_words, setting, snapshot, subjects_in_words
 from study.records import StudyRecord
 
 _BEFORE = (
@@ -21,7 +22,7 @@ _BEFORE = (
 
 def verdict_section(record: StudyRecord) -> Section:
     """The card at the top."""
-    body = join(_card(record), paragraphs(cost_in_words(record)))
+    body = join(_card(record), paragraphs(cost_in_words(record)), glossary())
     return Section("verdict", "Verdict", "What to use, and how sure we are", body)
 
 
@@ -49,8 +50,7 @@ def _card(record: StudyRecord) -> Html:
         parts.append(paragraphs(_why_not(record)))
     else:
         verdict = best["verdict"]
-        shape = flatten(best["config"]).get("synthesis.mask.kind", "")
-        parts.append(tag("h3", f"Trial {verdict['winner']}: {shape} masks"))
+        parts.append(tag("h3", f"Trial {verdict['winner']}: {_kind(best['config'])}"))
         parts.append(tag("p", capital(verdict["sentence"]), class_="sentence"))
         if len(best["replicates"]) < 2:
             parts.append(paragraphs("With no second configuration to compare it with, this says nothing of a lead."))
@@ -63,6 +63,13 @@ def _card(record: StudyRecord) -> Html:
     if best is not None:
         parts.append(_departures(record, best))
     return tag("div", *parts, class_="card")
+
+
+def _kind(config: dict[str, Any]) -> str:
+    """What a configuration is, in two words: its masks, or its method where that sees none."""
+    if not uses_outliers(config):
+        return str(config["detector"]["kind"])
+    return f"{config.get('synthesis', {}).get('mask', {}).get('kind', '')} masks"
 
 
 def _beside_runner_up_alone(best: dict[str, Any]) -> bool:
@@ -99,11 +106,8 @@ def _tested(record: StudyRecord) -> Html:
         return Html("")
     if record.untested:
         return tag("p", record.untested, class_="sentence")
-    verdict = (record.evaluation or {}).get("floor_verdict")
     beside = beside_controls(detectors_info(record.evaluation))
-    return join(
-        *(tag("p", words, class_="sentence") for words in (verdict["sentence"] if verdict else "", beside) if words)
-    )
+    return join(*(tag("p", words, class_="sentence") for words in (*result(record), beside) if words))
 
 
 def _facts(record: StudyRecord) -> Html:
@@ -123,6 +127,7 @@ def _facts(record: StudyRecord) -> Html:
     return facts(
         [
             ("Objective", record.objective_text),
+            ("Subjects", subjects_in_words(best)),
             ("Floor", floor_words(record.floor)),
             ("Slice score", score),
             ("Seeds", seeds),

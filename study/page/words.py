@@ -55,6 +55,15 @@ def floor_words(floor: tuple[str, float] | None) -> str:
     return f"{floor[1]:.4f} for {floor[0]}, the best objective of a score that needs no training" if floor else ""
 
 
+def subjects_in_words(found: Mapping[str, Any] | None) -> str:
+    """How many subjects have which role. found: a study's best.json; '' before there is one."""
+    roles = {"train": "to train", "probe": "in the probe", "test": "to test"}
+    counted = (found or {}).get("subjects", {})
+    return (
+        series([f"{len(counted[role])} {words}" for role, words in roles.items() if role in counted]) if counted else ""
+    )
+
+
 def capital(sentence: str) -> str:
     """A sentence with its first letter raised."""
     return sentence[:1].upper() + sentence[1:]

@@ -76,6 +76,16 @@ def test_only_a_staged_loss_depends_on_how_much_is_done(method: Method) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS, ids=str)
+def test_a_method_that_learns_from_healthy_slices_alone_sees_no_outlier(method: Method) -> None:
+    images, losses = _images(), set()
+    for mask in (images[:, 0].round(), 1 - images[:, 0].round()):
+        altered = torch.where(mask[:, None] > 0, 1 - images, images)
+        batch = Batch(altered, mask, images, 0.5, torch.Generator().manual_seed(0))
+        losses.add(float(_built(method).train().training_loss(batch).detach()))
+    assert method.uses_outliers == (len(losses) > 1)
+
+
+@pytest.mark.parametrize("method", METHODS, ids=str)
 def test_an_anomaly_map_has_the_slices_shape_and_is_finite(method: Method) -> None:
     found = _built(method).eval().anomaly_map(_images())
     assert found.shape == (3, 16, 24)

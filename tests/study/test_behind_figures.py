@@ -68,6 +68,7 @@ def test_the_paper_stands_alone_where_data_are_others(record: StudyRecord) -> No
     for words in ("Table I, BRATS", "Table II, MOOD brain", "Deng &amp; Li, paper", "Not measured: data not at hand"):
         assert words in body
     assert "4 subjects, 16 slices of 32x32" in body
+    assert "None may stand there." in body
     assert body.count("<td") == 4 * (5 + 3 + 3)
 
 

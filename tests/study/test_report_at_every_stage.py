@@ -176,6 +176,11 @@ def test_a_control_is_told_as_what_it_is(finished_once: Stored) -> None:
     both = replace(record.space, controls=record.space.controls | {"paper": "base"})
     body = chosen_section(replace(record, space=both)).body
     assert f"{html.escape(varied)}; paper (the preset with the space" in body
+    assert record.best is not None
+    same = record.best | {"controls": {"square": record.best["config"], "paper": {}}}
+    assert (
+        "Square would be the winner itself, so there is no such row." in chosen_section(replace(record, best=same)).body
+    )
     none = replace(record.space, controls={})
     assert "Beside the winner stands the floor" in chosen_section(replace(record, space=none)).body
 
