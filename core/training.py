@@ -91,6 +91,8 @@ def train(
             run.restore(found, checkpoints)
             history = found.state["history"]
             yield from (Epoch(**past, detector=run.evaluated, replayed=True) for past in history)
+        if checkpoints:
+            checkpoints.mkdir(parents=True, exist_ok=True)  # before an epoch is spent on what cannot be kept
         for number in range(len(history) + 1, config.training.epochs + 1):
             past = run.epoch(number)
             past["metrics"] = evaluate(run.evaluated) if evaluate else {}

@@ -53,6 +53,19 @@ def test_the_loss_falls(healthy: SliceTable) -> None:
     assert losses[-1] < losses[0]
 
 
+def test_checkpoints_that_cannot_be_kept_are_told_before_an_epoch(healthy: SliceTable, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    measured: list[str] = []
+
+    def evaluate(_detector: torch.nn.Module) -> dict[str, float]:
+        measured.append("an epoch was trained")
+        return {}
+
+    with pytest.raises(NotADirectoryError):
+        next(train(SMALL, healthy, seed=0, checkpoints=tmp_path / "file" / "checkpoints", evaluate=evaluate))
+    assert not measured
+
+
 @pytest.mark.parametrize("config", [SMALL, FULL, STAGED, ADVERSARIAL])
 @pytest.mark.parametrize("stop", [1, 3])
 def test_a_resumed_training_equals_an_uninterrupted_one(
