@@ -1,6 +1,6 @@
 """Ranking metrics of any number of scores in bounded memory: AUROC and average precision from mergeable counts."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -75,10 +75,6 @@ class ScoreHistogram:
         """The lowest score of each key, (n,): scores at or above it are those of this key and of all later ones."""
         return lowest(self.keys)
 
-    def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """scores (n,) float32, negatives and positives (n,) int64: what `from_arrays` reads, fit for an npz file."""
-        return {"scores": self.scores, "negatives": self.counts[:, 0], "positives": self.counts[:, 1]}
-
     @staticmethod
     def of_keys(
         keys: NDArray[np.uint32], negatives: NDArray[np.int64], positives: NDArray[np.int64]
@@ -87,17 +83,6 @@ class ScoreHistogram:
         found = ScoreHistogram()
         held = np.flatnonzero((negatives | positives) != 0)  # of booleans: several times faster
         found.keys, found.counts = keys[held], np.stack([negatives[held], positives[held]], 1)
-        return found
-
-    @staticmethod
-    def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> "ScoreHistogram":
-        """Read what `to_arrays` gave. Raises ValueError on NaN, counts below 0, or lengths that differ."""
-        counts = np.stack([arrays["negatives"], arrays["positives"]], 1).astype(np.int64)
-        scores, _ = _checked(arrays["scores"], counts.any(1), np.float32)
-        if (counts < 0).any():
-            raise ValueError(f"a histogram holds a count of {counts.min()}")
-        found = ScoreHistogram()
-        found._gather([keys_of(scores)], [counts])
         return found
 
     def ranking(self) -> Ranking:

@@ -38,7 +38,10 @@ class Rectangle:
 
 @dataclass(frozen=True)
 class Scar:
-    """A thin rectangle turned by up to `max_angle` degrees; the defaults are the published ones at 256x256, halved."""
+    """A thin rectangle turned by up to `max_angle` degrees; the defaults are the published ones at 256x256, halved.
+
+    Except the least width, which would be 1: at 64x64 many a scar would then hold no pixel's centre.
+    """
 
     kind: Literal["scar"] = "scar"
     min_width: Length = 2.0
