@@ -40,7 +40,7 @@ class Rectangle:
 class Scar:
     """A thin rectangle turned by up to `max_angle` degrees; the defaults are the published ones at 256x256, halved.
 
-    Except the least width, which would be 1: at 64x64 many a scar would then hold no pixel's centre.
+    The least width is twice that: it would be half a pixel at 64x64.
     """
 
     kind: Literal["scar"] = "scar"
