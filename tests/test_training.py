@@ -145,7 +145,13 @@ def test_what_cannot_work_is_refused_before_it_begins(healthy: SliceTable, lesio
     deepest = override(SMALL, {"detector.depth": 5, "training.batch": 1})
     with pytest.raises(BadConfig, match=r"training.batch = 1: .* batch normalisation sees one pixel"):
         next(train(deepest, healthy, seed=0))
+    with pytest.raises(BadConfig, match="batch normalisation sees one pixel"):
+        next(train(override(deepest, {"training.batch": 2}), healthy, seed=0, rows=np.arange(3)))
+    with pytest.raises(BadConfig, match=r"detector\.norm = 'instance': at detector\.depth = 5 it sees one pixel"):
+        next(train(override(deepest, {"training.batch": 8, "detector.norm": "instance"}), healthy, seed=0))
     next(train(override(deepest, {"detector.norm": "none"}), healthy, seed=0))
+    # Nine slices by eight are batches of five and four.
+    next(train(override(deepest, {"training.batch": 8}), healthy, seed=0, rows=np.arange(9)))
     with pytest.raises(BadTable, match="carry a lesion"):
         next(train(SMALL, lesioned, seed=0))
 
