@@ -120,6 +120,7 @@ def test_paths_that_are_no_scans(tmp_path: Path, store: Store) -> None:
         predict_scans([tmp_path / "scans" / "a.nii"], [brightness()], lambda *_: None, lambda *_: None)
 
 
+@pytest.mark.filterwarnings("ignore:Extension size is not a multiple")
 @pytest.mark.parametrize("size", [17, -16, 1 << 20], ids=["odd", "negative", "beyond the voxels"])
 def test_a_scan_with_a_damaged_header_extension_harms_no_other(size: int, store: Store, tmp_path: Path) -> None:
     """Its voxels can be read, but a map would have its header."""
