@@ -26,15 +26,11 @@ def write_examples(path: Path, scorer: Scorer, table: SliceTable, *, device: tor
     """
     lesions: list[tuple[str, int, float]] = []
     healthy: list[tuple[int, float]] = []
-    maps: dict[int, NDArray[np.float16]] = {}
     for start in range(0, len(table), _BATCH):
         rows = np.arange(start, min(start + _BATCH, len(table)))
-        images = torch.from_numpy(table.images(rows)).to(device).float() / 255
-        with torch.inference_mode():
-            logits = scorer(images).float()
-            scores = sample_scores(logits, images)[score].cpu().numpy()
+        images, logits = _scored(scorer, table, rows, device)
+        scores = sample_scores(logits, images)[score].cpu().numpy()
         for row, mask, found, value in zip(rows.tolist(), table.masks(rows), logits.cpu().numpy(), scores, strict=True):
-            maps[row] = found.astype(np.float16)
             if table.normal[row]:
                 healthy.append((row, float(value)))
             elif mask.sum() >= LEAST_PIXELS:
@@ -47,14 +43,24 @@ def write_examples(path: Path, scorer: Scorer, table: SliceTable, *, device: tor
         kept += [ranked[place] for place in places]
     kept += [("healthy", row, value) for row, value in sorted(healthy, key=lambda item: -item[1])[:_HEALTHY]]
     shown = np.array([row for _, row, _ in kept], np.intp)
+    _, maps = _scored(scorer, table, shown, device)  # again: those of a large table would fill the memory
     # A file object, since numpy appends .npz to a name that lacks it.
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(
             file,
             image=table.images(shown),
             mask=table.masks(shown),
-            map=np.stack([maps[int(row)] for row in shown]),
+            map=maps.cpu().numpy().astype(np.float16),
             label=np.array([label for label, _, _ in kept]),
             value=np.array([value for _, _, value in kept], np.float32),
             subject=table.subject[shown],
         )
+
+
+def _scored(
+    scorer: Scorer, table: SliceTable, rows: NDArray[np.intp], device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """These slices and their maps, both (n, H, W) float32."""
+    images = torch.from_numpy(table.images(rows)).to(device).float() / 255
+    with torch.inference_mode():
+        return images, scorer(images).float()

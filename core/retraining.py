@@ -75,9 +75,9 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
         detectors.setdefault(job.name, []).append(last.detector)
 
     winner = best.configs["winner"]
-    bf16 = uses_bf16(winner.training, chosen)
+    bf16 = {name: uses_bf16(config.training, chosen) for name, config in best.configs.items()}
     on_probe = {
-        name: [evaluate(scorer_of(each, bf16=bf16), probe, device=chosen) for each in found]
+        name: [evaluate(scorer_of(each, bf16=bf16[name]), probe, device=chosen) for each in found]
         for name, found in detectors.items()
     }
     families = best.data["objective"].get("families") or held_out_families(probe)
@@ -97,7 +97,7 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
         "seeds": seeds,
         "shipped": {"seed": seeds[shipped], "rule": "highest objective on the probe", "objectives": objectives},
         "floor_objectives": floor_objectives,
-        "provenance": provenance(chosen) | {"bf16": bf16},
+        "provenance": provenance(chosen) | {"bf16": bf16["winner"]},
         "seconds_per_training": {name: float(np.mean(spent)) for name, spent in seconds.items()},
         "taken_over": taken,
         "tables": {role: _recorded(one) for role, one in (("train", table), ("probe", probe))},
@@ -106,14 +106,14 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
     }
     if best.data["tables"]["test"]:
         say("choosing post-processing on the probe")
-        steps = [_step(detector, probe, chosen, bf16) for detector in detectors["winner"]]
+        steps = [_step(detector, probe, chosen, bf16["winner"]) for detector in detectors["winner"]]
         test = best.table("test")
         require_disjoint(train=tuple(np.unique(table.subject[rows])), probe=probe.subjects, test=test.subjects)
         opened = _opened_before(target / "evaluation.json", test) + 1
         often = "once" if opened == 1 else f"again, {opened} times now, so its figures are no longer of unseen data"
         say(f"opening the test table {often}: {len(test)} slices of {len(test.subjects)} subjects")
         on_test = {
-            name: [evaluate(scorer_of(each, bf16=bf16), test, device=chosen, by_size=True) for each in found]
+            name: [evaluate(scorer_of(each, bf16=bf16[name]), test, device=chosen, by_size=True) for each in found]
             for name, found in detectors.items()
         }
         floors = {name: evaluate(baseline, test, device=chosen, by_size=True) for name, baseline in baselines.items()}
@@ -146,9 +146,9 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
         held_out = len({*table.subjects} & {*probe.subjects})
         result["test"]["described"] = str(described)
         result["paper"] = beside_paper(entries, described, Described.of(table), held_out)
-        scorer = scorer_of(detectors["winner"][shipped], bf16=bf16)
+        scorer = scorer_of(detectors["winner"][shipped], bf16=bf16["winner"])
         write_examples(target / "examples.npz", scorer, test, device=chosen, score=winner.score)
-        first = {name: (found[0], scorer_of(found[0], bf16=bf16)) for name, found in detectors.items()}
+        first = {name: (found[0], scorer_of(found[0], bf16=bf16[name])) for name, found in detectors.items()}
         write_panels(target / "panels.npz", look(first, test, rows_to_show(test), chosen))
     write_json(target / "evaluation.json", result)
     return target

@@ -91,6 +91,8 @@ def train(
             run.restore(found, checkpoints)
             history = found.state["history"]
             yield from (Epoch(**past, detector=run.evaluated, replayed=True) for past in history)
+        if checkpoints:
+            checkpoints.mkdir(parents=True, exist_ok=True)  # before an epoch is spent on what cannot be kept
         for number in range(len(history) + 1, config.training.epochs + 1):
             past = run.epoch(number)
             past["metrics"] = evaluate(run.evaluated) if evaluate else {}
@@ -111,7 +113,6 @@ class _Run:
                 f"{table.path}: {int((~table.normal[rows]).sum())} of the training slices carry a lesion mask"
             )
         require_halving(config, table.height, table.width)
-        last = len(rows) % config.training.batch or config.training.batch  # slices in the smallest batch
         self.config, self.device = config, device
         self.identity = {
             "config": to_dict(config),
@@ -122,13 +123,8 @@ class _Run:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             detector = config.detector.build(config.loss)
-        deepest = 2**config.detector.depth == max(table.height, table.width)
-        if last == 1 and deepest and any(isinstance(part, nn.BatchNorm2d) for part in detector.modules()):
-            raise BadConfig(
-                f"training.batch = {config.training.batch}: one of the batches of {len(rows)} slices has a single one, "
-                f"and at detector.depth = {config.detector.depth} batch normalisation sees one pixel of it; expected "
-                "another batch or a smaller depth"
-            )
+        if 2**config.detector.depth == max(table.height, table.width):
+            _require_several_pixels(detector, config, len(rows))
         self.detector = detector.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.bf16 = uses_bf16(config.training, device)
         self.optimiser = adam(self.detector.parameters(), config.training.learning_rate, config.detector.betas, device)
@@ -233,6 +229,20 @@ class _Run:
             self.average.n_averaged.copy_(found.training["average.n"])
             self.average.module.eval()
         self.detector.eval()
+
+
+def _require_several_pixels(detector: nn.Module, config: Config, slices: int) -> None:
+    """Raise BadConfig when something is to be normalised by one pixel, as a slice is at the greatest depth."""
+    norms = {type(part) for part in detector.modules()}
+    smallest = slices // math.ceil(slices / config.training.batch)  # batches differ by one slice at most
+    at = f"at detector.depth = {config.detector.depth}"
+    if nn.InstanceNorm2d in norms:
+        raise BadConfig(f"detector.norm = 'instance': {at} it sees one pixel of a slice; expected a smaller depth")
+    if nn.BatchNorm2d in norms and smallest == 1:
+        raise BadConfig(
+            f"training.batch = {config.training.batch}: one of the batches of {slices} slices has a single one, and "
+            f"{at} batch normalisation sees one pixel of it; expected another batch or a smaller depth"
+        )
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 import core.metrics as metrics
 from core.metrics import Ranking, ScoreHistogram, pooled, rank
+from core.score_keys import keys_of
 
 Labelled = tuple[NDArray[np.floating], NDArray[np.bool_]]
 
@@ -207,6 +208,13 @@ def test_counts_outgrow_32_bits() -> None:
     assert found.counts.sum() == 1000 << 40
     assert found.ranking().auroc == pytest.approx(once.ranking().auroc, abs=1e-12)
     assert found.ranking().average_precision == pytest.approx(once.ranking().average_precision, abs=1e-12)
+
+
+@given(labelled(width=32))
+@relaxed
+def test_the_lowest_score_of_a_key_has_that_key(data: Labelled) -> None:
+    found = histogram(*data)
+    assert np.array_equal(keys_of(found.scores), found.keys)
 
 
 @given(labelled(width=32, least=1))

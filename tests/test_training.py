@@ -53,6 +53,19 @@ def test_the_loss_falls(healthy: SliceTable) -> None:
     assert losses[-1] < losses[0]
 
 
+def test_checkpoints_that_cannot_be_kept_are_told_before_an_epoch(healthy: SliceTable, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    measured: list[str] = []
+
+    def evaluate(_detector: torch.nn.Module) -> dict[str, float]:
+        measured.append("an epoch was trained")
+        return {}
+
+    with pytest.raises(NotADirectoryError):
+        next(train(SMALL, healthy, seed=0, checkpoints=tmp_path / "file" / "checkpoints", evaluate=evaluate))
+    assert not measured
+
+
 @pytest.mark.parametrize("config", [SMALL, FULL, STAGED, ADVERSARIAL])
 @pytest.mark.parametrize("stop", [1, 3])
 def test_a_resumed_training_equals_an_uninterrupted_one(
@@ -132,7 +145,13 @@ def test_what_cannot_work_is_refused_before_it_begins(healthy: SliceTable, lesio
     deepest = override(SMALL, {"detector.depth": 5, "training.batch": 1})
     with pytest.raises(BadConfig, match=r"training.batch = 1: .* batch normalisation sees one pixel"):
         next(train(deepest, healthy, seed=0))
+    with pytest.raises(BadConfig, match="batch normalisation sees one pixel"):
+        next(train(override(deepest, {"training.batch": 2}), healthy, seed=0, rows=np.arange(3)))
+    with pytest.raises(BadConfig, match=r"detector\.norm = 'instance': at detector\.depth = 5 it sees one pixel"):
+        next(train(override(deepest, {"training.batch": 8, "detector.norm": "instance"}), healthy, seed=0))
     next(train(override(deepest, {"detector.norm": "none"}), healthy, seed=0))
+    # Nine slices by eight are batches of five and four.
+    next(train(override(deepest, {"training.batch": 8}), healthy, seed=0, rows=np.arange(9)))
     with pytest.raises(BadTable, match="carry a lesion"):
         next(train(SMALL, lesioned, seed=0))
 

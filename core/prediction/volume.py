@@ -11,6 +11,8 @@ from typing import Any, Literal, get_args
 import nibabel as nib
 import numpy as np
 import torch
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 from torch import nn
 
@@ -147,6 +149,16 @@ def _scored(predictor: Predictor, images: NDArray[np.uint8], index: NDArray[np.i
     return Slices(predictor, index, images, values, {name: np.concatenate(each) for name, each in scores.items()})
 
 
+def opened(path: Path) -> Any:
+    """The scan as nibabel opens it, for the header that its map gets; with extensions, which `read_volume` passes over.
+
+    Raises BadVolume where they are damaged.
+    """
+    try:
+        return nib.load(path)
+    except (HeaderDataError, ImageFileError, OSError, ValueError) as error:
+        raise BadVolume(f"{path}: its header cannot be read whole, so that a map cannot have it ({error})") from error
+
+
 def _axes(path: Path) -> NDArray[np.float64]:
-    header: Any = nib.load(path).header
-    return np.asarray(_orientations.io_orientation(header.get_best_affine()))
+    return np.asarray(_orientations.io_orientation(opened(path).header.get_best_affine()))

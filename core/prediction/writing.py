@@ -4,14 +4,12 @@ import csv
 import gzip
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
 from core.durable import replacing
-from core.prediction.volume import RULES, Prediction, Rule
+from core.prediction.volume import RULES, Prediction, Rule, opened
 from core.scores import SCORES
 from core.slices.geometry import ORDER
 
@@ -25,7 +23,7 @@ def write_nifti(path: Path, like: Path, voxels: NDArray[np.generic], says: str) 
 
     says: what the values are, at most 79 characters, for the header's description.
     """
-    scan: Any = nib.load(like)
+    scan = opened(like)
     header = scan.header.copy()
     header.set_data_dtype(voxels.dtype)
     header.set_slope_inter(1.0, 0.0)

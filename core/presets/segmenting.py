@@ -27,8 +27,9 @@ ROBUST = Config(
     score="foreground_top",
 )
 
-# Tan et al., FPI (jemtan/FPI), brain; a pair of slices is mixed one way, not both. Not taken over: its wide residual
-# network, its weight decay, its score of a volume (the upper quartile of smoothed slice means).
+# Tan et al., FPI (jemtan/FPI), brain; a pair of slices is mixed one way, not both. A pixel counts as unchanged below a
+# mean change of 0.001 around it, theirs only where nothing changed. Not taken over: its wide residual network, its
+# weight decay, its score of a volume (the upper quartile of smoothed slice means).
 FPI = Config(
     synthesis=Synthesis(
         mask=Square(min_side=12.8, max_side=51.2, core=0.5),

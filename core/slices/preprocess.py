@@ -25,6 +25,7 @@ from core.slices.nifti import Volume
 
 _BINS = 4096  # near exact ranks: 256 bins would leave few levels where most of the tissue is
 _PART = 1 << 22
+_LEAST_RANGE = 1e-30  # of grey levels; in float32, narrower bins would have no width
 _TISSUE = 0.01  # a slice holds tissue with this fraction of the largest slice's foreground; stray voxels do not count
 
 
@@ -142,7 +143,7 @@ def _images(
     voxels, side = turned(image.voxels, settings.plane), settings.side
     tissue = np.sort(voxels.T[foreground.T])  # for axial slices in the order of the memory
     low, high = percentile(tissue, settings.low_percentile), percentile(tissue, settings.high_percentile)
-    if not high > low:
+    if not high - low > _LEAST_RANGE:
         raise BadVolume(f"{image.path}: nearly all of its foreground has the value {low:g}, expected an image")
     levels = _curve(_bins(tissue, low, high)) if settings.equalise == "volume" else _curve(None)
     del tissue

@@ -29,10 +29,12 @@ def shard_folder(table: Path) -> Path:
 
 
 def require_replaceable(table: Path) -> None:
-    """Raise BadInput when what stands where a table is to be written is something else, such as a manifest.
+    """Raise BadInput when what stands where a table is to be written is something else, such as a manifest or a folder.
 
     A damaged table is known by its name alone.
     """
+    if table.is_dir():
+        raise BadInput(f"{table}: is a folder, expected a name for the table")
     if table.suffix != ".arrow" and table.is_file():
         with table.open("rb") as file:
             if file.read(len(_BEGINS)) != _BEGINS:

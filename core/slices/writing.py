@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from core.errors import BadInput
 from core.slices.layout import TableMetadata, VolumeSlices, batch_digest, schema, to_batch
-from core.slices.shards import write_batches
+from core.slices.shards import require_replaceable, write_batches
 
 
 class TableWriter:
@@ -17,9 +17,11 @@ class TableWriter:
     Which volumes were skipped, and the digest of what was read, are known only after the last volume, but Arrow writes
     the schema with its metadata first. So volumes are staged, compressed, in a hidden file beside the target, and
     `finish` copies them, batch by batch, behind the complete schema. Memory holds one volume at any time.
+    Raises BadInput at once when another file or a folder has the table's name.
     """
 
     def __init__(self, path: Path) -> None:
+        require_replaceable(path)
         self.path = path
         self._stage = path.with_name(f".{path.name}.{uuid4().hex}.stage.tmp")
         self._sink: pa.NativeFile | None = None

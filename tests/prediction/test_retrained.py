@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from test_inference import RECORDED, copied
+from torch import nn
 
 from core.best import Best
 from core.config import override, to_dict
 from core.device import choose_device
-from core.evaluation import evaluate
+from core.evaluation import Scorer, evaluate, scorer_of
 from core.prediction import Calibration
 from core.prediction.detectors import open_detector
 from core.prediction.inference import NAME
@@ -21,7 +22,9 @@ from core.slices.table import SliceTable, open_table
 from tests.prediction.conftest import SMALL
 
 
-def test_retrain_writes_what_inference_needs(healthy: SliceTable, lesioned: SliceTable, tmp_path: Path) -> None:
+def test_retrain_writes_what_inference_needs(
+    healthy: SliceTable, lesioned: SliceTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     train = open_table(copied(healthy, tmp_path / "train.arrow"))
     probe = build_probe(train, tmp_path / "probe.arrow", held_out=2, per_family=2, clean=4)
     settings = {"training.epochs": 4, "training.batch": 4, "training.learning_rate": 0.02}
@@ -29,17 +32,25 @@ def test_retrain_writes_what_inference_needs(healthy: SliceTable, lesioned: Slic
     data = {
         "study": "s",
         "config": to_dict(override(SMALL, settings, "test")),
-        "controls": {},
+        "controls": {"coarse": to_dict(override(SMALL, settings | {"detector.base": 4, "training.precision": "bf16"}))},
         "seeds": [4, 5],
         "objective": {},
         "verdict": {},
         "tables": {role: {"path": str(table.path), "digest": table.digest} for role, table in tables.items()},
     }
+    scored: set[tuple[int, bool]] = set()
+
+    def spied(detector: nn.Module, *, bf16: bool = False) -> Scorer:
+        scored.add((detector.unet.output.in_channels, bf16))  # type: ignore[union-attr, arg-type]
+        return scorer_of(detector, bf16=bf16)
+
+    monkeypatch.setattr("core.retraining.scorer_of", spied)
     folder = retrain(Best(tmp_path / "study", data), device="cpu", say=lambda _: None)
     result = json.loads((folder / "evaluation.json").read_text())
     shipped = result["seeds"].index(result["shipped"]["seed"])
     (winner,) = (entry for entry in result["entries"] if entry["name"] == "winner")
 
+    assert scored == {(2, False), (4, True)}, "each is scored as precisely as it was trained"
     cpu = choose_device("cpu")
     ready = open_detector(folder, cpu)
     assert len(set(winner["thresholds"])) == 2

@@ -1,5 +1,6 @@
 """One scan: the map lies where the scan lies, whatever the file's order, and depends on the scan alone."""
 
+import struct
 from pathlib import Path
 
 import nibabel as nib
@@ -117,6 +118,24 @@ def test_paths_that_are_no_scans(tmp_path: Path, store: Store) -> None:
         path.write_bytes(b"")
     with pytest.raises(BadInput, match=r"none of 1 scans can be used; the first: .*a\.nii"):
         predict_scans([tmp_path / "scans" / "a.nii"], [brightness()], lambda *_: None, lambda *_: None)
+
+
+@pytest.mark.filterwarnings("ignore:Extension size is not a multiple")
+@pytest.mark.parametrize("size", [17, -16, 1 << 20], ids=["odd", "negative", "beyond the voxels"])
+def test_a_scan_with_a_damaged_header_extension_harms_no_other(size: int, store: Store, tmp_path: Path) -> None:
+    """Its voxels can be read, but a map would have its header."""
+    damaged = store("a.nii", head())
+    good = damaged.read_bytes()
+    extended = bytearray(good[:348] + struct.pack("<4B2i", 1, 0, 0, 0, size, 6) + bytes(8) + good[352:])
+    struct.pack_into("<f", extended, 108, 352 + 16)  # where the voxels begin now
+    damaged.write_bytes(extended)
+    store("b.nii", head())
+    kept: dict[str, Prediction] = {}
+    skipped = predict_scans(scans(tmp_path / "scans"), [brightness()], kept.__setitem__, lambda *_: None)
+    assert list(kept) == ["b"]
+    ((name, reason),) = skipped
+    assert name == "a.nii"
+    assert reason.startswith(f"{damaged}: its header cannot be read whole")
 
 
 def test_a_scan_that_does_not_fit_into_memory_harms_no_other(

@@ -110,6 +110,19 @@ def test_a_saturated_voxel_changes_nothing_else() -> None:
     )
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("unit", [1e-20, 1.0, 1e30])
+def test_the_unit_of_the_grey_levels_does_not_matter(unit: float) -> None:
+    np.testing.assert_allclose(slices(head() * unit).images.astype(int), slices(head()).images, atol=1)
+
+
+@pytest.mark.filterwarnings("error")
+def test_grey_levels_that_float32_hardly_tells_apart_are_refused() -> None:
+    """As a damaged intensity scaling leaves them."""
+    with pytest.raises(BadVolume, match="nearly all of its foreground has the value 1"):
+        slices(head() * 1e-42)
+
+
 def test_negative_noise_is_background() -> None:
     voxels = head(32)
     noisy = np.where(voxels > 0, voxels, -np.random.default_rng(0).random(voxels.shape))

@@ -69,6 +69,8 @@ def _ended(monkeypatch: pytest.MonkeyPatch, program: str, *words: str) -> int:
         ("core.ingest phantom --plane coronal", "phantom takes no --plane"),
         ("core.ingest phantom --slices 0", "phantom takes no --slices"),
         ("core.ingest manifest mine.csv --out mine.csv", "mine.csv: stands there and is not a slice table"),
+        ("core.ingest manifest mine.csv --out .", ".: is a folder, expected a name for the table"),
+        ("core.probe --train healthy.arrow --out .", ".: is a folder, expected a name for the table"),
     ],
 )
 def test_the_nearest_name_is_told(

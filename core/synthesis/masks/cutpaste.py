@@ -38,7 +38,10 @@ class Rectangle:
 
 @dataclass(frozen=True)
 class Scar:
-    """A thin rectangle turned by up to `max_angle` degrees; the defaults are the published ones at 256x256, halved."""
+    """A thin rectangle turned by up to `max_angle` degrees; the defaults are the published ones at 256x256, halved.
+
+    The least width is twice that: it would be half a pixel at 64x64.
+    """
 
     kind: Literal["scar"] = "scar"
     min_width: Length = 2.0
