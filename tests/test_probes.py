@@ -1,5 +1,6 @@
 """The probe: fixed by its seed, on held-out subjects, of every family, on tissue."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,19 @@ from core.probes import build_probe
 from core.slices.layout import TableMetadata
 from core.slices.table import SliceTable, write_table
 from tests.conftest import volume
+
+DIGESTS = {
+    "brush-shift": "048b14f211f64142",
+    "circle-scale": "5d15cc22a651506e",
+    "square-noise": "6a5782c60c686d75",
+    "blob-grey": "b516a8ea6bf4955d",
+    "blob-foreign": "dcc0f103add2fb00",
+    "ellipse-blur": "62784be5c6311458",
+    "ellipse-swell": "2064602a1781b409",
+    "foci-grey": "5fd7bc1ca77d6076",
+    None: "21d687fa2ecff08e",
+}
+"""Of the probe below. They change only together with `core.probes._RECIPE`: other pixels are another yardstick."""
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +38,13 @@ def test_every_family_is_there_and_clean_slices_are_normal(probe: SliceTable) ->
     clean = np.array([family is None for family in probe.family])
     assert int(clean.sum()) == 8
     np.testing.assert_array_equal(probe.normal, clean)
+
+
+@pytest.mark.parametrize("name", DIGESTS)
+def test_a_family_keeps_its_pixels_and_masks(probe: SliceTable, name: str | None) -> None:
+    rows = np.flatnonzero([family == name for family in probe.family])
+    pixels = probe.images(rows).tobytes() + probe.masks(rows).tobytes()
+    assert hashlib.sha256(pixels).hexdigest()[:16] == DIGESTS[name]
 
 
 def test_a_family_like_what_trials_train_on_does_not_count(probe: SliceTable) -> None:
