@@ -134,6 +134,26 @@ def whole(learning_early: None) -> tuple[list[tuple[Any, ...]], int]:
     return story(run(world)), len(world.entries)
 
 
+@given(
+    st.integers(1, 9),
+    st.integers(1, 5),
+    st.integers(1, 50),
+    st.floats(0, 1),
+    st.lists(st.dictionaries(st.integers(1, 12), st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]))),
+    st.booleans(),
+)
+def test_one_in_so_many_goes_on_from_each_rung_and_the_best_always_does(
+    grace: int, reduction: int, epoch: int, mine: float, curves: list[dict[int, float]], tied: bool
+) -> None:
+    asha = Asha(grace, reduction)
+    assert asha.is_rung(epoch) == (reduction > 1 and epoch in {grace * reduction**n for n in range(7)})
+    mine = 0.5 if tied else mine
+    met = [curve[epoch] for curve in curves if epoch in curve]
+    better = sum(value > mine for value in met)
+    go_on = max((len(met) + 1) // reduction, 1)
+    assert asha.stops(epoch, mine, curves) == (asha.is_rung(epoch) and better >= go_on)
+
+
 def test_the_uninterrupted_story_has_all_that_it_should(whole: tuple[list[tuple[Any, ...]], int]) -> None:
     states = Counter(state for _, state, *_ in whole[0])
     assert states[TrialState.PRUNED] >= 2
