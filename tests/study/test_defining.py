@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import StudyError
+from core.slices.alike import require_fit
 from core.slices.layout import TableMetadata
 from core.slices.table import SliceTable, write_table
 from study.defining import define
@@ -54,6 +55,21 @@ def test_a_test_table_that_does_not_fit_begins_no_study(
     with pytest.raises(StudyError, match=sentence):
         tell_dry_run(plan_of_search(space, 3), folder, 0, train.path, None, test.path, None, 1, 1)
     assert not folder.root.exists()
+
+
+def test_a_probe_of_every_subject_leaves_none_to_train_on(train: SliceTable) -> None:
+    with pytest.raises(StudyError, match=r"healthy-32\.arrow: every subject of it is in the probe"):
+        require_fit(train, probe=train)
+
+
+@pytest.mark.parametrize("made", [{"plane": "axial", "equalise": "volume"}, {"plane": "axial"}, {}], ids=str)
+def test_a_test_table_that_was_made_alike_or_does_not_tell_is_taken(
+    made: dict[str, object], folder: StudyFolder, train: SliceTable, tmp_path: Path
+) -> None:
+    test = table(tmp_path, "patient", **made)  # type: ignore[arg-type]
+    found = defined(folder, train, test)
+    assert found.test is not None
+    assert found.test.digest == test.digest
 
 
 def test_the_probe_of_a_call_that_was_refused_is_built_anew(
