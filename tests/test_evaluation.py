@@ -74,9 +74,12 @@ def test_slice_scores_by_their_definition() -> None:
     assert found["smooth_max"] == pytest.approx(1.0, abs=1e-6)
 
 
-def test_slice_scores_are_those_of_whole_windows_and_sorted_pixels() -> None:
+@pytest.mark.parametrize(("height", "width", "window"), [(40, 36, 3), (64, 48, 5), (128, 128, 9)])
+def test_slice_scores_are_those_of_whole_windows_and_sorted_pixels(height: int, width: int, window: int) -> None:
+    """The highest window lies anywhere, and in the first slice at a corner, where the frame cuts it both ways."""
     drawn = torch.Generator().manual_seed(0)
-    logits, image = torch.randn((3, 40, 36), generator=drawn), torch.rand((3, 40, 36), generator=drawn)
+    logits, image = (draw((3, height, width), generator=drawn) for draw in (torch.randn, torch.rand))
+    logits[0, : window // 2 + 1, -1 - window // 2 :] = 9
     image[1, 5:] = 0
     image[2] = 1
     probability, tissue = logits.sigmoid(), image > 0
@@ -85,8 +88,8 @@ def test_slice_scores_are_those_of_whole_windows_and_sorted_pixels() -> None:
         inside = probability[place][tissue[place]].sort(descending=True).values
         kept = max(1, round(0.05 * len(inside)))
         assert float(found["foreground_top"][place]) == pytest.approx(float(inside[:kept].mean()), abs=1e-6)
-        padded = torch.nn.functional.pad(probability[place], (1, 1, 1, 1), value=torch.nan)
-        windows = padded.unfold(0, 3, 1).unfold(1, 3, 1).flatten(2)
+        padded = torch.nn.functional.pad(probability[place], (window // 2,) * 4, value=torch.nan)
+        windows = padded.unfold(0, window, 1).unfold(1, window, 1).flatten(2)
         assert float(found["smooth_max"][place]) == pytest.approx(float(windows.nanmean(2).max()), abs=1e-6)
 
 
