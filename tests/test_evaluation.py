@@ -1,5 +1,8 @@
 """Evaluation against scikit-learn on all pixels at once; scores; the floor."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +12,9 @@ from torch import Tensor
 from core.evaluation import evaluate, objective, tenths
 from core.floor import Baseline, floor_scorers
 from core.scores import SCORES, sample_scores
-from core.slices.table import SliceTable
+from core.slices.layout import TableMetadata
+from core.slices.table import SliceTable, write_table
+from tests.conftest import volume
 
 CPU = torch.device("cpu")
 
@@ -39,6 +44,24 @@ def test_a_family_is_ranked_against_all_slices_without_one(lesioned: SliceTable)
     # Here every slice is either bright or clean, so the family's figure is the pooled one.
     assert found.families()["bright"].average_precision == found.pixel().average_precision
     assert objective(found.figures(), ["bright"]) == found.pixel().average_precision
+
+
+def test_families_are_ranked_apart_and_the_objective_is_their_mean(tmp_path: Path) -> None:
+    bright, dark = volume(1, lesion=True), volume(2, lesion=True)
+    grey = np.where(dark.masks > 0, 100, dark.images).astype(np.uint8)
+    dark = replace(dark, images=grey, families=[family and "dark" for family in dark.families])
+    found = evaluate(_scorer, write_table(tmp_path / "two.arrow", [bright, dark], TableMetadata()), device=CPU)
+    clean = np.concatenate([bright.images[1::2], dark.images[1::2]])
+    expected = []
+    for one in (bright, dark):
+        maps = _scorer(torch.from_numpy(np.concatenate([one.images[::2], clean])).float() / 255)
+        truth = np.concatenate([one.masks[::2], np.zeros_like(clean)])
+        expected.append(average_precision_score(truth.ravel(), maps.numpy().ravel()))
+    assert expected[0] > expected[1] + 0.5
+    assert list(found.families()) == ["bright", "dark"]
+    assert [family.average_precision for family in found.families().values()] == pytest.approx(expected, abs=1e-3)
+    assert objective(found.figures(), ["bright", "dark"]) == pytest.approx(np.mean(expected), abs=1e-3)
+    assert objective(found.figures(), ["dark"]) == pytest.approx(expected[1], abs=1e-3)
 
 
 def test_slices_are_compared_within_tenths_by_tissue_area(lesioned: SliceTable) -> None:
