@@ -1,5 +1,6 @@
 """What a study begins with: tables that fit each other, and a probe of its own training table."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,12 +9,25 @@ from core.errors import StudyError
 from core.slices.alike import require_fit
 from core.slices.layout import TableMetadata
 from core.slices.table import SliceTable, write_table
+from study.arms import parse_ablation
+from study.comparing import Comparison
 from study.defining import define
 from study.dry_run import tell_dry_run
-from study.folder import Definition, StudyFolder
+from study.folder import Definition, StudyFolder, TableReference
+from study.phases import Phases
 from study.planning import plan_of_search
 from study.reading import load_space
+from study.running import Run
 from tests.conftest import volume
+
+ARMS = """
+[study]
+seeds = 3
+[arms.brush]
+"loss.alpha" = 0.1
+[arms.circle]
+"synthesis.mask.kind" = "circle"
+"""
 
 
 def table(path: Path, prefix: str, *, side: int = 32, dataset: str = "", **preprocessing: object) -> SliceTable:
@@ -90,6 +104,26 @@ def test_a_study_that_has_begun_keeps_its_probe(folder: StudyFolder, train: Slic
     assert again.probe == first.probe
     with pytest.raises(StudyError, match=r"begun with other settings \(train table"):
         folder.define(again)
+
+
+@pytest.mark.parametrize(
+    ("role", "told"),
+    [
+        ("test", "subjects 'test/healthy-0' and . more are in both train and test"),
+        ("probe", "every training subject is in the probe; hold fewer out"),
+    ],
+)
+def test_a_begun_study_whose_subjects_meet_is_not_gone_on_with(
+    role: str, told: str, folder: StudyFolder, train: SliceTable
+) -> None:
+    """Whatever began it: tables are compared when a study is defined, and subjects whenever one is carried out."""
+    kept = defined(folder, train, None)
+    phases = Phases(folder, replace(kept, **{role: TableReference.to(train)}), None)  # type: ignore[arg-type]
+    with pytest.raises(StudyError, match=told):
+        Run(phases, load_space("small")[1]).search()
+    with pytest.raises(StudyError, match=told):
+        Comparison(phases, parse_ablation(ARMS, {}, "arms")[0]).run()
+    Phases(folder, kept, None).audit()  # type: ignore[arg-type]
 
 
 def test_namesakes_of_two_data_sets_are_told(
