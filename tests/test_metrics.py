@@ -143,6 +143,14 @@ def test_degenerate_scores(figure: object) -> None:
     assert Ranking(None, None, 0, 0).prevalence == 0
 
 
+def test_a_histogram_of_nothing_has_no_dice_and_no_curve() -> None:
+    nothing = ScoreHistogram()
+    assert nothing.dice_at(0) is None
+    assert [part.size for part in nothing.thinned_curves()] == [0] * 4
+    with pytest.raises(ValueError, match="no positives"):
+        nothing.best_dice()
+
+
 def test_mistakes_are_told_and_change_nothing() -> None:
     found = histogram([1.0], [True])
     for add in (found.add, rank):
