@@ -1,6 +1,8 @@
 """The probe: fixed by its seed, on held-out subjects, of every family, on tissue."""
 
 import hashlib
+import inspect
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 from core.errors import BadInput
 from core.families import FAMILIES, held_out_families
+from core.probe import main
 from core.probes import build_probe
 from core.slices.layout import TableMetadata
 from core.slices.table import SliceTable, write_table
@@ -85,6 +88,19 @@ def test_unsuitable_tables_are_refused(lesioned: SliceTable, tmp_path: Path) -> 
     with pytest.raises(BadInput, match="at least two subjects"):
         build_probe(alone, tmp_path / "probe.arrow")
     assert not (tmp_path / "probe.arrow").exists()
+
+
+def test_a_held_out_subject_needs_tissue(tmp_path: Path) -> None:
+    empty = (replace(volume(number), images=np.zeros((6, 32, 32), np.uint8)) for number in range(2))
+    table = write_table(tmp_path / "empty.arrow", empty, TableMetadata())
+    with pytest.raises(BadInput, match=r"empty\.arrow: subject test/healthy-. has no slice with 8% tissue"):
+        build_probe(table, tmp_path / "probe.arrow")
+
+
+def test_the_program_makes_the_probe_that_a_study_makes_for_itself() -> None:
+    of_program, of_study = (inspect.signature(made).parameters for made in (main, build_probe))
+    for name in ("held_out", "per_family", "clean"):
+        assert of_program[name].default == of_study[name].default
 
 
 def test_the_table_itself_is_not_replaced(healthy: SliceTable) -> None:

@@ -50,6 +50,8 @@ def test_the_winner_is_found_where_runs_says(studies: Path, tmp_path: Path, monk
     monkeypatch.chdir(tmp_path)
     assert find_best("mine", studies).folder == studies / "mine"
     assert find_best(None, studies).folder == studies / "mine"
+    with pytest.raises(BadStudy, match=r"nowhere: there is no best\.json; finished studies: none; python -m study"):
+        find_best(None, tmp_path / "nowhere")
     with pytest.raises(BadStudy, match=r"runs: study 'mine' has no best\.json; .* --runs FOLDER looks elsewhere"):
         find_best("mine")
 
