@@ -74,7 +74,9 @@ def test_a_driver_is_seen_while_it_lives(stored: Stored, capsys: pytest.CaptureF
         found = standing(stored.folder)
         assert (found.state, found.driver) == ("running", f"process {os.getpid()} on {os.uname().nodename}")
         tell(found)
-    assert "driver       process" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "driver       process" in told
+    assert "search       0 of 9 ended: 0 in full, 0 stopped early, 0 failed; 0 unfinished; 0 epochs scored" in told
     assert driver(stored.folder.root) is None
 
 
@@ -90,13 +92,17 @@ def test_a_driver_that_is_gone_or_elsewhere_is_told_as_that(stored: Stored) -> N
     assert standing(stored.folder).state == "perhaps running"
 
 
-def test_a_space_that_cannot_be_read_today_still_shows_its_trials(stored: Stored) -> None:
+def test_a_space_that_cannot_be_read_today_still_shows_its_trials(
+    stored: Stored, capsys: pytest.CaptureFixture[str]
+) -> None:
     stored.search(MIXED)
     file = stored.folder.definition_file
     file.write_text(file.read_text().replace("loss.alpha", "loss.of_another_age"))
     found = standing(stored.folder)
     assert found.phases[0].total is None
     assert found.phases[0].kept == 3
+    tell(found)
+    assert "search       8 ended: 3 in full, 3 stopped early, 2 failed; 1 unfinished;" in capsys.readouterr().out
 
 
 def test_the_list_has_every_study_and_says_which_is_damaged(
