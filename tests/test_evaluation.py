@@ -1,15 +1,21 @@
 """Evaluation against scikit-learn on all pixels at once; scores; the floor."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import Tensor
 
-from core.evaluation import evaluate, objective, tenths
+from core import floor
+from core.evaluation import Evaluation, evaluate, objective, tenths
 from core.floor import Baseline, floor_scorers
 from core.scores import SCORES, sample_scores
-from core.slices.table import SliceTable
+from core.slices.layout import TableMetadata
+from core.slices.table import SliceTable, write_table
+from tests.conftest import volume
 
 CPU = torch.device("cpu")
 
@@ -39,6 +45,24 @@ def test_a_family_is_ranked_against_all_slices_without_one(lesioned: SliceTable)
     # Here every slice is either bright or clean, so the family's figure is the pooled one.
     assert found.families()["bright"].average_precision == found.pixel().average_precision
     assert objective(found.figures(), ["bright"]) == found.pixel().average_precision
+
+
+def test_families_are_ranked_apart_and_the_objective_is_their_mean(tmp_path: Path) -> None:
+    bright, dark = volume(1, lesion=True), volume(2, lesion=True)
+    grey = np.where(dark.masks > 0, 100, dark.images).astype(np.uint8)
+    dark = replace(dark, images=grey, families=[family and "dark" for family in dark.families])
+    found = evaluate(_scorer, write_table(tmp_path / "two.arrow", [bright, dark], TableMetadata()), device=CPU)
+    clean = np.concatenate([bright.images[1::2], dark.images[1::2]])
+    expected = []
+    for one in (bright, dark):
+        maps = _scorer(torch.from_numpy(np.concatenate([one.images[::2], clean])).float() / 255)
+        truth = np.concatenate([one.masks[::2], np.zeros_like(clean)])
+        expected.append(average_precision_score(truth.ravel(), maps.numpy().ravel()))
+    assert expected[0] > expected[1] + 0.5
+    assert list(found.families()) == ["bright", "dark"]
+    assert [family.average_precision for family in found.families().values()] == pytest.approx(expected, abs=1e-3)
+    assert objective(found.figures(), ["bright", "dark"]) == pytest.approx(np.mean(expected), abs=1e-3)
+    assert objective(found.figures(), ["dark"]) == pytest.approx(expected[1], abs=1e-3)
 
 
 def test_slices_are_compared_within_tenths_by_tissue_area(lesioned: SliceTable) -> None:
@@ -74,9 +98,12 @@ def test_slice_scores_by_their_definition() -> None:
     assert found["smooth_max"] == pytest.approx(1.0, abs=1e-6)
 
 
-def test_slice_scores_are_those_of_whole_windows_and_sorted_pixels() -> None:
+@pytest.mark.parametrize(("height", "width", "window"), [(40, 36, 3), (64, 48, 5), (128, 128, 9)])
+def test_slice_scores_are_those_of_whole_windows_and_sorted_pixels(height: int, width: int, window: int) -> None:
+    """The highest window lies anywhere, and in the first slice at a corner, where the frame cuts it both ways."""
     drawn = torch.Generator().manual_seed(0)
-    logits, image = torch.randn((3, 40, 36), generator=drawn), torch.rand((3, 40, 36), generator=drawn)
+    logits, image = (draw((3, height, width), generator=drawn) for draw in (torch.randn, torch.rand))
+    logits[0, : window // 2 + 1, -1 - window // 2 :] = 9
     image[1, 5:] = 0
     image[2] = 1
     probability, tissue = logits.sigmoid(), image > 0
@@ -85,8 +112,8 @@ def test_slice_scores_are_those_of_whole_windows_and_sorted_pixels() -> None:
         inside = probability[place][tissue[place]].sort(descending=True).values
         kept = max(1, round(0.05 * len(inside)))
         assert float(found["foreground_top"][place]) == pytest.approx(float(inside[:kept].mean()), abs=1e-6)
-        padded = torch.nn.functional.pad(probability[place], (1, 1, 1, 1), value=torch.nan)
-        windows = padded.unfold(0, 3, 1).unfold(1, 3, 1).flatten(2)
+        padded = torch.nn.functional.pad(probability[place], (window // 2,) * 4, value=torch.nan)
+        windows = padded.unfold(0, window, 1).unfold(1, window, 1).flatten(2)
         assert float(found["smooth_max"][place]) == pytest.approx(float(windows.nanmean(2).max()), abs=1e-6)
 
 
@@ -120,10 +147,17 @@ def test_a_smoothed_score_is_the_mean_over_the_tissue_of_its_window() -> None:
     assert found[:, :2].max().item() == pytest.approx(1e-4, rel=1e-3)
 
 
-def test_the_window_is_that_of_the_highest_ap_on_the_probe(healthy: SliceTable, lesioned: SliceTable) -> None:
-    chosen = floor_scorers(healthy.images(slice(None)), lesioned, CPU)["smoothed intensity"]
-    figures = {
-        window: evaluate(Baseline(chosen.score, window), lesioned, device=CPU).figures()["pixel.average_precision"]
-        for window in (3, 5, 7)
-    }
-    assert chosen.window == max(figures, key=lambda window: figures[window] or 0)
+def test_the_window_is_that_of_the_highest_ap_on_the_probe(
+    healthy: SliceTable, lesioned: SliceTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures: dict[int, float] = {}
+
+    def spy(one: Baseline, table: SliceTable, *, device: torch.device) -> Evaluation:
+        found = evaluate(one, table, device=device)
+        figures[one.window] = found.figures()["pixel.average_precision"]
+        return found
+
+    monkeypatch.setattr(floor, "evaluate", spy)
+    chosen = floor_scorers(healthy.images(slice(None)), lesioned, CPU)
+    assert list(figures) == [3, 5, 7]  # 6 to 30 parts of 128, at a side of 32, rounded to odd numbers
+    assert chosen["smoothed deviation"].window == max(figures, key=lambda window: figures[window])

@@ -224,8 +224,9 @@ def test_mistakes_are_told() -> None:
         paired_difference([0.5], [0.4])
     with pytest.raises(ValueError, match="3 values cannot be paired with 2"):
         paired_difference([1, 2, 3], [1, 2])
-    with pytest.raises(ValueError, match="between 0 and 1, not 95"):
-        mean_interval([1, 2], level=95)
+    for level in (0, 1, -0.5, 1.5, 95):
+        with pytest.raises(ValueError, match=f"between 0 and 1, not {level}"):
+            mean_interval([1, 2], level=level)
     with pytest.raises(ValueError, match="between 0 and 1, not 95"):
         sample_interval([one], "auroc", level=95)
     with pytest.raises(ValueError, match="s2 is not in all"):

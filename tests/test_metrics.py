@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 import core.metrics as metrics
-from core.metrics import Ranking, ScoreHistogram, pooled, rank
+from core.metrics import Ranking, ScoreHistogram, matched_auroc, pooled, rank
 from core.score_keys import keys_of
 
 Labelled = tuple[NDArray[np.floating], NDArray[np.bool_]]
@@ -141,6 +141,27 @@ def test_degenerate_scores(figure: object) -> None:
     assert (constant.auroc, constant.average_precision) == (0.5, pytest.approx(0.3))
     assert constant.prevalence == 0.3
     assert Ranking(None, None, 0, 0).prevalence == 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.booleans(), st.integers(0, 2)), max_size=30))
+@relaxed
+def test_matched_auroc_counts_the_pairs_within_a_stratum(slices: list[tuple[int, bool, int]]) -> None:
+    scores, truth, stratum = np.array(slices, int).reshape(-1, 3).T
+    won = [
+        (one > other) + (one == other) / 2
+        for one, positive, here in slices
+        for other, anomalous, there in slices
+        if positive and not anomalous and here == there
+    ]
+    assert matched_auroc(scores, truth, stratum) == (pytest.approx(np.mean(won)) if won else None)
+
+
+def test_a_histogram_of_nothing_has_no_dice_and_no_curve() -> None:
+    nothing = ScoreHistogram()
+    assert nothing.dice_at(0) is None
+    assert [part.size for part in nothing.thinned_curves()] == [0] * 4
+    with pytest.raises(ValueError, match="no positives"):
+        nothing.best_dice()
 
 
 def test_mistakes_are_told_and_change_nothing() -> None:

@@ -1,5 +1,8 @@
 """The probe: fixed by its seed, on held-out subjects, of every family, on tissue."""
 
+import hashlib
+import inspect
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +10,24 @@ import pytest
 
 from core.errors import BadInput
 from core.families import FAMILIES, held_out_families
+from core.probe import main
 from core.probes import build_probe
 from core.slices.layout import TableMetadata
 from core.slices.table import SliceTable, write_table
 from tests.conftest import volume
+
+DIGESTS = {
+    "brush-shift": "048b14f211f64142",
+    "circle-scale": "5d15cc22a651506e",
+    "square-noise": "6a5782c60c686d75",
+    "blob-grey": "b516a8ea6bf4955d",
+    "blob-foreign": "dcc0f103add2fb00",
+    "ellipse-blur": "62784be5c6311458",
+    "ellipse-swell": "2064602a1781b409",
+    "foci-grey": "5fd7bc1ca77d6076",
+    None: "21d687fa2ecff08e",
+}
+"""Of the probe below. They change only together with `core.probes._RECIPE`: other pixels are another yardstick."""
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +41,13 @@ def test_every_family_is_there_and_clean_slices_are_normal(probe: SliceTable) ->
     clean = np.array([family is None for family in probe.family])
     assert int(clean.sum()) == 8
     np.testing.assert_array_equal(probe.normal, clean)
+
+
+@pytest.mark.parametrize("name", DIGESTS)
+def test_a_family_keeps_its_pixels_and_masks(probe: SliceTable, name: str | None) -> None:
+    rows = np.flatnonzero([family == name for family in probe.family])
+    pixels = probe.images(rows).tobytes() + probe.masks(rows).tobytes()
+    assert hashlib.sha256(pixels).hexdigest()[:16] == DIGESTS[name]
 
 
 def test_a_family_like_what_trials_train_on_does_not_count(probe: SliceTable) -> None:
@@ -64,6 +88,19 @@ def test_unsuitable_tables_are_refused(lesioned: SliceTable, tmp_path: Path) -> 
     with pytest.raises(BadInput, match="at least two subjects"):
         build_probe(alone, tmp_path / "probe.arrow")
     assert not (tmp_path / "probe.arrow").exists()
+
+
+def test_a_held_out_subject_needs_tissue(tmp_path: Path) -> None:
+    empty = (replace(volume(number), images=np.zeros((6, 32, 32), np.uint8)) for number in range(2))
+    table = write_table(tmp_path / "empty.arrow", empty, TableMetadata())
+    with pytest.raises(BadInput, match=r"empty\.arrow: subject test/healthy-. has no slice with 8% tissue"):
+        build_probe(table, tmp_path / "probe.arrow")
+
+
+def test_the_program_makes_the_probe_that_a_study_makes_for_itself() -> None:
+    of_program, of_study = (inspect.signature(made).parameters for made in (main, build_probe))
+    for name in ("held_out", "per_family", "clean"):
+        assert of_program[name].default == of_study[name].default
 
 
 def test_the_table_itself_is_not_replaced(healthy: SliceTable) -> None:

@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score
 
 from core.errors import BadInput
 from core.metrics import ScoreHistogram
-from core.prediction.calibration import HIGHEST, LOWEST, Calibration
+from core.prediction.calibration import HIGHEST, LOWEST, RARE, Calibration
 
 
 def histogram(negatives: np.ndarray, positives: np.ndarray) -> ScoreHistogram:
@@ -47,7 +47,7 @@ def test_values_tell_how_rare_a_logit_is_in_healthy_tissue() -> None:
     healthy = np.random.default_rng(0).normal(-6, 2, 400_000).astype(np.float32)
     outliers = np.random.default_rng(1).normal(6, 3, 10_000).astype(np.float32)
     scale = calibration(healthy, outliers)
-    shares = [float(np.mean(scale(healthy) > value)) for value in (0.16, 0.27, 0.38)]
+    shares = [float(np.mean(scale(healthy) > value)) for value in (0.16, RARE, 0.38)]
     assert shares == pytest.approx([0.1, 0.01, 0.001], rel=0.05)
     assert np.mean(scale(outliers) > 0.95) == pytest.approx(0.001, rel=0.2)
     assert 0.49 < np.median(scale(outliers)) < 0.95

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,12 +12,13 @@ from torch import nn
 from core.best import Best
 from core.config import override, to_dict
 from core.device import choose_device
-from core.evaluation import Scorer, evaluate, scorer_of
+from core.evaluation import Scorer, evaluate, objective, scorer_of
+from core.families import held_out_families
 from core.prediction import Calibration
 from core.prediction.detectors import open_detector
 from core.prediction.inference import NAME
 from core.probes import build_probe
-from core.retraining import retrain
+from core.retraining import _opened_before, is_current, retrain
 from core.slices.preprocess import Preprocessing
 from core.slices.table import SliceTable, open_table
 from tests.prediction.conftest import SMALL
@@ -56,7 +58,12 @@ def test_retrain_writes_what_inference_needs(
     assert len(set(winner["thresholds"])) == 2
     assert ready.threshold == winner["thresholds"][shipped]
     assert ready.preprocessing == Preprocessing(**RECORDED)
-    expected = Calibration.of(evaluate(ready.scorer, probe, device=cpu))
+    on_probe = evaluate(ready.scorer, probe, device=cpu)
+    objectives = result["shipped"]["objectives"]
+    assert shipped == objectives.index(max(objectives))
+    assert min(objectives) < max(objectives)
+    assert objective(on_probe.figures(), held_out_families(probe)) == pytest.approx(max(objectives), rel=1e-3)
+    expected = Calibration.of(on_probe)
     np.testing.assert_allclose(ready.calibration.logits, expected.logits, rtol=1e-3)
 
     # A detector from before inference.json is completed from its study.
@@ -65,3 +72,35 @@ def test_retrain_writes_what_inference_needs(
     again = open_detector(folder, cpu)
     assert again.threshold == pytest.approx(ready.threshold, rel=1e-3)
     assert (folder / NAME).is_file()
+
+
+def test_how_often_a_study_has_tested_on_a_table_is_counted(
+    healthy: SliceTable, lesioned: SliceTable, tmp_path: Path
+) -> None:
+    file = tmp_path / "evaluation.json"
+    assert _opened_before(file, lesioned) == 0
+    cases: list[tuple[dict[str, Any] | None, int]] = [
+        (None, 0),  # not tested
+        ({"digest": lesioned.digest, "opened": 1}, 1),
+        ({"digest": lesioned.digest, "opened": 3}, 3),
+        ({"digest": lesioned.digest}, 1),  # of before this was counted
+        ({"digest": healthy.digest, "opened": 3}, 0),  # another table
+    ]
+    for test, count in cases:
+        file.write_text(json.dumps({"test": test}))
+        assert _opened_before(file, lesioned) == count
+
+
+def test_a_detector_is_up_to_date_with_the_best_json_that_it_was_made_from(tmp_path: Path) -> None:
+    best = Best(tmp_path, {"study": "s", "seeds": [1]})
+    assert not is_current(best)
+    evaluation = tmp_path / "retrained" / "evaluation.json"
+    evaluation.parent.mkdir()
+    for content, current in (
+        ("{", False),
+        ("{}", False),
+        (json.dumps({"best": Best(tmp_path, {"seeds": [1], "study": "s"}).digest}), True),
+        (json.dumps({"best": Best(tmp_path, {"study": "s", "seeds": [2]}).digest}), False),
+    ):
+        evaluation.write_text(content)
+        assert is_current(best) == current

@@ -79,6 +79,8 @@ def test_files_with_scaled_integers_are_read_as_the_public_scorer_reads_them(cas
 
 
 def test_cases_and_intervals(cases: tuple[Path, Path]) -> None:
+    for name in ("notes.txt", ".0.nii.gz"):
+        (cases[1] / name).write_text("no case")
     result = score_folder(*cases, "pixel")
     label = nib.load(cases[1] / "0.nii.gz").get_fdata().ravel() > 0.5
     scores = np.clip(nib.load(cases[0] / "0.nii.gz").get_fdata(dtype=np.float16), 0, 1).ravel()

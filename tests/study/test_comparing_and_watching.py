@@ -14,7 +14,7 @@ from stored_studies import CUT, FAIL, FULL, HOSTILE, LIVE, Stored
 
 from core.durable import write_json
 from core.errors import BadConfig
-from study.folder import TableReference
+from study.folder import StudyFolder, TableReference
 from study.ledger import open_study
 from study.lock import StudyLock
 from study.page import files
@@ -38,7 +38,9 @@ def on_another_probe(record: StudyRecord) -> StudyRecord:
 
 def test_studies_of_one_probe_can_be_compared(record: StudyRecord) -> None:
     one, two = compared([record, record])
-    assert one.name != two.name or one.key != two.key
+    assert one.key != two.key
+    namesake = replace(record, folder=StudyFolder(Path("elsewhere") / record.folder.name))
+    assert len({one.name for one in compared([record, namesake])}) == 2
     sentences = comparable([one, two])
     assert sentences[0].startswith("All are scored on the same probe")
     assert "are of the same table" in sentences[1]

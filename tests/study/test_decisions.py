@@ -134,6 +134,32 @@ def whole(learning_early: None) -> tuple[list[tuple[Any, ...]], int]:
     return story(run(world)), len(world.entries)
 
 
+def test_rungs_are_powers_of_the_reduction_from_the_grace_on() -> None:
+    for grace in range(1, 6):
+        assert not any(Asha(grace, 1).is_rung(epoch) for epoch in range(1, 61))
+        for reduction in range(2, 6):
+            rungs = [epoch for epoch in range(1, 61) if Asha(grace, reduction).is_rung(epoch)]
+            assert rungs == [grace * reduction**n for n in range(6) if grace * reduction**n <= 60]
+
+
+@given(
+    st.integers(1, 4),
+    st.integers(1, 5),
+    st.integers(0, 2),
+    st.sampled_from([0.0, 0.25, 0.4, 0.5, 0.75, 1.0]),
+    st.lists(st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])),
+)
+def test_one_in_so_many_goes_on_from_each_rung_and_the_best_always_does(
+    grace: int, reduction: int, rung: int, mine: float, met: list[float]
+) -> None:
+    epoch = grace * reduction**rung
+    curves = [{epoch: value, epoch + 1: 1.0} for value in met] + [{epoch + 1: 1.0}] * 3
+    go_on = max((len(met) + 1) // reduction, 1)
+    stops = reduction > 1 and sum(value > mine for value in met) >= go_on
+    assert Asha(grace, reduction).stops(epoch, mine, curves) == stops
+    assert not Asha(grace, 7).stops(7 * grace - 1, mine, [{7 * grace - 1: 2.0}] * 9)  # no rung
+
+
 def test_the_uninterrupted_story_has_all_that_it_should(whole: tuple[list[tuple[Any, ...]], int]) -> None:
     states = Counter(state for _, state, *_ in whole[0])
     assert states[TrialState.PRUNED] >= 2

@@ -1,18 +1,33 @@
 """What a study begins with: tables that fit each other, and a probe of its own training table."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.errors import StudyError
+from core.slices.alike import require_fit
 from core.slices.layout import TableMetadata
 from core.slices.table import SliceTable, write_table
+from study.arms import parse_ablation
+from study.comparing import Comparison
 from study.defining import define
 from study.dry_run import tell_dry_run
-from study.folder import Definition, StudyFolder
+from study.folder import Definition, StudyFolder, TableReference
+from study.phases import Phases
 from study.planning import plan_of_search
 from study.reading import load_space
+from study.running import Run
 from tests.conftest import volume
+
+ARMS = """
+[study]
+seeds = 3
+[arms.brush]
+"loss.alpha" = 0.1
+[arms.circle]
+"synthesis.mask.kind" = "circle"
+"""
 
 
 def table(path: Path, prefix: str, *, side: int = 32, dataset: str = "", **preprocessing: object) -> SliceTable:
@@ -56,6 +71,21 @@ def test_a_test_table_that_does_not_fit_begins_no_study(
     assert not folder.root.exists()
 
 
+def test_a_probe_of_every_subject_leaves_none_to_train_on(train: SliceTable) -> None:
+    with pytest.raises(StudyError, match=r"healthy-32\.arrow: every subject of it is in the probe"):
+        require_fit(train, probe=train)
+
+
+@pytest.mark.parametrize("made", [{"plane": "axial", "equalise": "volume"}, {"plane": "axial"}, {}], ids=str)
+def test_a_test_table_that_was_made_alike_or_does_not_tell_is_taken(
+    made: dict[str, object], folder: StudyFolder, train: SliceTable, tmp_path: Path
+) -> None:
+    test = table(tmp_path, "patient", **made)  # type: ignore[arg-type]
+    found = defined(folder, train, test)
+    assert found.test is not None
+    assert found.test.digest == test.digest
+
+
 def test_the_probe_of_a_call_that_was_refused_is_built_anew(
     folder: StudyFolder, train: SliceTable, tmp_path: Path
 ) -> None:
@@ -74,6 +104,26 @@ def test_a_study_that_has_begun_keeps_its_probe(folder: StudyFolder, train: Slic
     assert again.probe == first.probe
     with pytest.raises(StudyError, match=r"begun with other settings \(train table"):
         folder.define(again)
+
+
+@pytest.mark.parametrize(
+    ("role", "told"),
+    [
+        ("test", "subjects 'test/healthy-0' and . more are in both train and test"),
+        ("probe", "every training subject is in the probe; hold fewer out"),
+    ],
+)
+def test_a_begun_study_whose_subjects_meet_is_not_gone_on_with(
+    role: str, told: str, folder: StudyFolder, train: SliceTable
+) -> None:
+    """Whatever began it: tables are compared when a study is defined, and subjects whenever one is carried out."""
+    kept = defined(folder, train, None)
+    phases = Phases(folder, replace(kept, **{role: TableReference.to(train)}), None)  # type: ignore[arg-type]
+    with pytest.raises(StudyError, match=told):
+        Run(phases, load_space("small")[1]).search()
+    with pytest.raises(StudyError, match=told):
+        Comparison(phases, parse_ablation(ARMS, {}, "arms")[0]).run()
+    Phases(folder, kept, None).audit()  # type: ignore[arg-type]
 
 
 def test_namesakes_of_two_data_sets_are_told(

@@ -257,7 +257,7 @@ def test_every_shape_has_its_own_look() -> None:
     looks = {look_of(shape) for shape in ("brush", "circle", "square", "")}
     assert len({look.colour for look in looks}) == 4
     assert len({look.symbol for look in looks}) == 4
-    assert look_of("some other") == look_of("some other")
+    assert look_of("some other").colour not in {look.colour for look in looks}
 
 
 def test_convergence_is_the_mean_and_range_over_seeds_and_says_what_still_rises(trials_of: Make) -> None:

@@ -128,6 +128,8 @@ def test_a_failure_keeps_its_reason_and_is_not_asked_again(tmp_path: Path) -> No
     assert ledger.finish(number) == TrialState.FAIL
     study, again = _open(tmp_path / "journal.log")
     assert study.trials[number].user_attrs["reason"] == "the loss of epoch 1 is nan"
+    assert again.summary() == "kept 0, resumed 0, failed before 1, to ask 11"
+    assert again.remaining() == 11
     assert next(again.assignments()).number != number
 
 

@@ -72,7 +72,23 @@ def test_a_holder_elsewhere_lives_while_it_touches_the_lock(tmp_path: Path) -> N
 def test_a_lock_cut_short_by_a_crash_is_taken_over(tmp_path: Path, text: str) -> None:
     (tmp_path / "driver.lock").write_text(text)
     with StudyLock(tmp_path, threading.Event()):
-        pass
+        assert (tmp_path / "driver.lock").read_text() != text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_that_cannot_be_written_is_not_held(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        LockFile(tmp_path / "nowhere" / "driver.lock").take({"token": "t"})
+
+
+def test_who_is_refused_at_one_place_keeps_no_other(tmp_path: Path) -> None:
+    """As on object storage, where a study has a lock on this machine besides."""
+    file = held_by(tmp_path, **this_process())
+    refused = StudyLock(tmp_path, threading.Event())
+    refused._places.insert(0, LockFile(tmp_path / "first.lock"))
+    with pytest.raises(BadStudy, match="carries this study out"):
+        refused.__enter__()
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_of_two_drivers_that_find_the_same_dead_one_only_one_takes_over(

@@ -65,6 +65,7 @@ def test_every_pair_is_handed_out_once() -> None:
     study = optuna.create_study(direction="maximize")
     source.prepare(study)
     source.prepare(study)  # a restart enqueues nothing twice
+    assert len(study.get_trials()) == source.total == 6
     handed = [source.assign(study.ask()) for _ in range(source.total)]
     assert [seed for _, seed in handed] == [1000, 1000, 1001, 1001, 1002, 1002]
     assert [config.loss.alpha for config, _ in handed] == [0.3, 0.1] * 3

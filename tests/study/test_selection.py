@@ -82,3 +82,4 @@ def test_a_single_candidate_is_said_to_be_one() -> None:
     assert verdict.difference is None
     assert "only configuration" in verdict.sentence
     assert verdict.score == "foreground_top"
+    assert (plain(verdict)["difference"], plain(verdict)["over_own"], plain(verdict)["clear"]) == (None, None, False)

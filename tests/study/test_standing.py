@@ -22,7 +22,7 @@ from study.options import space_names
 from study.processes import boot
 from study.records import read_study
 from study.settings import recorded
-from study.standing import ago, standing, tell
+from study.standing import _last, ago, standing, tell
 
 
 def test_a_study_that_has_not_begun_is_only_defined(stored: Stored) -> None:
@@ -44,13 +44,15 @@ def test_an_interrupted_search_is_counted(stored: Stored) -> None:
     assert found.last == pytest.approx(stored.folder.journal.stat().st_mtime)
 
 
-def test_the_phase_is_the_first_that_is_not_done(stored: Stored) -> None:
+def test_the_phase_is_the_first_that_is_not_done(stored: Stored, capsys: pytest.CaptureFixture[str]) -> None:
     stored.search([(FULL, 4)] * 3 + [(CUT, 1)] * 6)
     assert standing(stored.folder).phase == "replicates"
     stored.decide()
     found = standing(stored.folder)
     assert (found.state, found.phases[1].ended) == ("decided", 6)
     assert "mean" in found.verdict
+    tell(found)
+    assert f"  verdict      {found.verdict}" in capsys.readouterr().out
 
 
 def test_an_extended_study_shows_the_trials_that_it_has(stored: Stored) -> None:
@@ -74,7 +76,9 @@ def test_a_driver_is_seen_while_it_lives(stored: Stored, capsys: pytest.CaptureF
         found = standing(stored.folder)
         assert (found.state, found.driver) == ("running", f"process {os.getpid()} on {os.uname().nodename}")
         tell(found)
-    assert "driver       process" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "driver       process" in told
+    assert "search       0 of 9 ended: 0 in full, 0 stopped early, 0 failed; 0 unfinished; 0 epochs scored" in told
     assert driver(stored.folder.root) is None
 
 
@@ -90,13 +94,17 @@ def test_a_driver_that_is_gone_or_elsewhere_is_told_as_that(stored: Stored) -> N
     assert standing(stored.folder).state == "perhaps running"
 
 
-def test_a_space_that_cannot_be_read_today_still_shows_its_trials(stored: Stored) -> None:
+def test_a_space_that_cannot_be_read_today_still_shows_its_trials(
+    stored: Stored, capsys: pytest.CaptureFixture[str]
+) -> None:
     stored.search(MIXED)
     file = stored.folder.definition_file
     file.write_text(file.read_text().replace("loss.alpha", "loss.of_another_age"))
     found = standing(stored.folder)
     assert found.phases[0].total is None
     assert found.phases[0].kept == 3
+    tell(found)
+    assert "search       8 ended: 3 in full, 3 stopped early, 2 failed; 1 unfinished;" in capsys.readouterr().out
 
 
 def test_the_list_has_every_study_and_says_which_is_damaged(
@@ -154,6 +162,17 @@ def test_a_damaged_journal_is_told_by_its_line_and_hides_no_other_study(
     for read in (read_study, standing, lambda folder: open_study(folder.journal, "search")):
         with pytest.raises(BadStudy, match=r"journal\.log: line 5 is damaged"):
             read(StudyFolder(other))
+
+
+def test_without_a_journal_file_the_last_event_is_the_newest_of_the_trials(stored: Stored) -> None:
+    """As in a database: times are those of the trials."""
+    stored.search(MIXED)
+    trials = list(read_study(stored.folder).trials)
+    times = [time.timestamp() for trial in trials for time in (trial.started, trial.ended) if time]
+    assert len(set(times)) > 1
+    stored.folder.journal.unlink()
+    assert _last(stored.folder, trials) == max(times)
+    assert _last(stored.folder, []) is None
 
 
 def test_an_empty_folder_is_said_to_be_empty(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,6 +26,7 @@ def test_the_same_definition_goes_on_even_if_tables_moved(tmp_path: Path) -> Non
     [
         (replace(DEFINITION, space="trials = 4\n"), "search space demo, first at 'trials = 4'"),
         (replace(DEFINITION, train=TableReference("a.arrow", "c" * 32)), "train table aaaa.* then, cccc.* now"),
+        (replace(DEFINITION, probe=TableReference("p", "e" * 32)), "probe table bbbb.* then, eeee.* now"),
         (replace(DEFINITION, test=TableReference("t.arrow", "d" * 32)), "test table none then, dddd.* now"),
         (replace(DEFINITION, objective="other"), "objective .* then, other now"),
     ],

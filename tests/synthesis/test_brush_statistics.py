@@ -25,6 +25,36 @@ def test_quantities_stay_in_their_ranges_and_reach_their_ends() -> None:
     assert 23.9 < lengths.max() <= 24 + 1e-9
 
 
+def _as_printed(brush: Brush, rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarray, float]:
+    """Algorithm 1 line by line, of the numbers that `decide` draws, in its order: points and brush width."""
+    unit, number = height / 128, int(rng.integers(brush.min_points, brush.max_points + 1))
+    x, y = rng.uniform(0, height), rng.uniform(0, width)
+    brush_width, angle = rng.uniform(brush.min_width, brush.max_width) * unit, rng.uniform(0, 2 * np.pi)
+    sigmas = [rng.uniform(-brush.jitter, brush.jitter) for _ in range(number)]
+    points = [(x, y)]
+    for i, sigma in enumerate(sigmas):
+        angle = angle + (1 + sigma) * np.pi if i % 2 == 0 else angle - (1 + sigma) * np.pi
+        length = rng.uniform(brush.min_length, brush.max_length) * unit
+        x, y = x + length * np.sin(angle), y + length * np.cos(angle)
+        points.append((x, y))
+    found = np.array(points)
+    for axis, side in enumerate((height, width)):
+        if rng.random() < 0.5:
+            found[:, axis] = side - 1 - found[:, axis]
+    return found, brush_width
+
+
+@pytest.mark.parametrize(("height", "width"), [(128, 128), (64, 96)])
+def test_a_stroke_is_algorithm_1_as_it_is_printed(height: int, width: int) -> None:
+    for seed in range(50):
+        brush = Brush(jitter=0.2)
+        stroke = brush.decide(np.random.default_rng(seed), height, width)
+        points, brush_width = _as_printed(brush, np.random.default_rng(seed), height, width)
+        assert isinstance(stroke, Stroke)
+        np.testing.assert_allclose(stroke.points, points, atol=1e-9)
+        assert stroke.width == pytest.approx(brush_width)
+
+
 @pytest.mark.parametrize("jitter", [0.1, 0.25])
 def test_each_turn_is_half_a_circle_give_or_take_the_jitter(jitter: float) -> None:
     for stroke in _strokes(Brush(jitter=jitter), 200):

@@ -126,6 +126,20 @@ def test_a_slice_without_room_for_the_mask_is_forced_onto_its_tissue() -> None:
     assert drawn.label[15:17, 15:17].any()
 
 
+@pytest.mark.parametrize(("grey", "towards"), [(0.0, 1), (0.2, 1), (0.8, -1)])
+def test_a_forced_outlier_is_a_disc_shifted_visibly_towards_mid_grey(grey: float, towards: int) -> None:
+    synthesis = Synthesis(mix=SCALE_ONLY, epsilon=0.1, min_foreground=1.0)
+    narrow = EMPTY.copy()
+    narrow[15, 15] = grey
+    forced = [synthesis.pseudo_outlier(narrow, 0, 1, row)[0] for row in range(100)]
+    assert all(outlier and outlier.forced and outlier.outline.width == 16 * 32 / 128 for outlier in forced)
+    shifts = np.array([towards * outlier.change.offset for outlier in forced if outlier])
+    assert shifts.min() == pytest.approx(2 * 0.1)
+    assert np.mean(shifts > 1) == pytest.approx(0.32, abs=0.15)  # |N(0, 1)|
+    if grey:
+        assert {tuple(outlier.outline.centre) for outlier in forced if outlier} == {(15, 15)}
+
+
 def test_the_share_of_slices_with_an_outlier_is_the_probability() -> None:
     synthesis = Synthesis(probability=0.3)
     found = [synthesis.pseudo_outlier(SLICE, 0, 1, row)[0] is not None for row in range(600)]
