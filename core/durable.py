@@ -18,11 +18,26 @@ def replacing(path: Path) -> Iterator[Path]:
     Readers see the old file or the new one, never a part, also when the process is killed or the disk is full. A copy
     of something on object storage is uploaded at the end. Raises BadStorage when that fails.
     """
+    with temporary_of(path) as temporary:
+        yield temporary
+        put(temporary, path)
+
+
+@contextmanager
+def temporary_of(path: Path) -> Iterator[Path]:
+    """A temporary name beside a path that is to be written, in a folder that is there; gone at the end.
+
+    Whoever writes gives it its name by `put`. What the system says when it refuses, as of a full disk, is told of
+    `path`: libraries name the temporary file, or none.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = beside(path)
     try:
         yield temporary
-        put(temporary, path)
+    except OSError as refused:
+        if refused.errno and refused.filename in (None, str(temporary)):
+            raise OSError(refused.errno, os.strerror(refused.errno), str(path)) from refused
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

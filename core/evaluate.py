@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from core.console import out, run
-from core.errors import BadConfig, nearest
+from core.errors import BadConfig, BadInput, nearest
 from core.options import DATA, Device
 
 _RULES = "How to score"
@@ -80,6 +80,8 @@ def main(
     from core.protocols.tables import mood_sentence, mood_table, paper_sentences, paper_table
     from core.results_table import results_table
 
+    if path and path.is_dir():
+        raise BadInput(f"--out {path}: is a folder, expected a name for the JSON file")
     given = [place(one) for one in paths or []]
     if protocol == "slices":
         if len(given) > 1 or level is not None:

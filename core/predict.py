@@ -73,6 +73,8 @@ def main(
     from core.slices.progress import shown
 
     *detectors, path = paths
+    if folder.exists() and not folder.is_dir():
+        raise BadInput(f"--out {folder}: is a file, expected a folder")
     found = scans(path)
     if path.is_dir() and path.resolve() == folder.resolve():
         raise BadInput(f"--out {folder}: is the folder of the scans, where maps would be scans the next time")

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from core.console import out, run
-from core.errors import BadConfig, nearest
+from core.errors import BadConfig, BadInput, nearest
 from core.options import Device, HealthyTable, Runs, Seed, Settings
 
 _BEST, _ONE = "The winner of a study", "One configuration"
@@ -95,6 +95,8 @@ def _one(
     slices = open_table(table or demo_tables()[0])
     yardstick = open_table(probe) if probe else None
     require_fit(slices, probe=yardstick)
+    if yardstick and all(yardstick.family):
+        raise BadInput(f"{yardstick.path}: has no healthy slice, which the scale of the maps needs")
     held_out = yardstick.subjects if yardstick else ()
     rows, subjects = slices.rows_without(held_out), set(slices.subjects) - set(held_out)
     out.print(f"training on {slices.path}: {len(rows)} slices of {len(subjects)} subjects", markup=False)

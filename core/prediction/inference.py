@@ -10,6 +10,7 @@
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,8 @@ def load_inference(folder: Path) -> Inference | None:
             raise BadInput(f"{address(path)}: has format {content['format']}, expected {FORMAT}")
         weights, knots, threshold = content["weights"], content["calibration"], content["threshold"]
         threshold = None if threshold is None else float(threshold)
+        if threshold is not None and math.isnan(threshold):
+            raise ValueError("a threshold of NaN")
         calibration = Calibration(tuple(knots["logits"]), tuple(knots["values"])) if knots else None
         preprocessing = _preprocessing(content["preprocessing"] or {}, address(path))
     except (ValueError, KeyError, TypeError, AttributeError) as damaged:

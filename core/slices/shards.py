@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from core.durable import beside, put
+from core.durable import put, temporary_of
 from core.errors import BadInput, BadTable
 from core.mirror import names, withdraw
 from core.slices.layout import BATCH_DIGEST_KEY, TableMetadata, schema
@@ -69,9 +69,7 @@ def write_batches(
         raise ValueError("a table needs at least one batch")
     try:
         while coming is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = beside(path)
-            try:
+            with temporary_of(path) as temporary:
                 digests, coming = _fill(temporary, coming, rest, metadata, shards, limit)
                 if coming is not None:
                     name = blake2b("".join(digests).encode(), digest_size=16).hexdigest() + ".arrow"
@@ -80,8 +78,6 @@ def write_batches(
                     shards.append(name)
                 else:
                     put(temporary, path)
-            finally:
-                temporary.unlink(missing_ok=True)
         unused = before - set(shards)
     except BaseException:
         unused = set(shards) - before

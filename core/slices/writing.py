@@ -2,10 +2,10 @@
 
 from pathlib import Path
 from types import TracebackType
-from uuid import uuid4
 
 import pyarrow as pa
 
+from core.durable import temporary_of
 from core.errors import BadInput
 from core.slices.layout import TableMetadata, VolumeSlices, batch_digest, schema, to_batch
 from core.slices.shards import require_replaceable, write_batches
@@ -23,14 +23,14 @@ class TableWriter:
     def __init__(self, path: Path) -> None:
         require_replaceable(path)
         self.path = path
-        self._stage = path.with_name(f".{path.name}.{uuid4().hex}.stage.tmp")
+        self._temporary = temporary_of(path)
         self._sink: pa.NativeFile | None = None
         self._writer: pa.RecordBatchFileWriter | None = None
         self._shape = (0, 0)
         self._digests: list[str] = []
 
     def __enter__(self) -> "TableWriter":
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._stage = self._temporary.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -41,7 +41,7 @@ class TableWriter:
             if error is None:
                 raise
         finally:
-            self._stage.unlink(missing_ok=True)
+            self._temporary.__exit__(kind, error, at)
 
     def append(self, slices: VolumeSlices) -> None:
         """Add one volume. Raises ValueError when its images have another size than those before."""

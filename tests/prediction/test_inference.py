@@ -56,6 +56,7 @@ def test_other_weights_and_damage_are_refused(detector: Path) -> None:
         {"calibration": {"logits": [1, 0], "values": [0.1, 0.2]}},
         {"preprocessing": {"x": 1}},
         {"threshold": "high"},
+        {"threshold": float("nan")},
     ):
         (detector / NAME).write_text(json.dumps(content | wrong))
         with pytest.raises(BadInput, match=r"inference\.json|calibration"):

@@ -71,6 +71,8 @@ def _ended(monkeypatch: pytest.MonkeyPatch, program: str, *words: str) -> int:
         ("core.ingest manifest mine.csv --out mine.csv", "mine.csv: stands there and is not a slice table"),
         ("core.ingest manifest mine.csv --out .", ".: is a folder, expected a name for the table"),
         ("core.probe --train healthy.arrow --out .", ".: is a folder, expected a name for the table"),
+        ("core.evaluate --out .", "--out .: is a folder, expected a name for the JSON file"),
+        ("core.predict healthy.nii --out healthy.arrow", "--out healthy.arrow: is a file, expected a folder"),
     ],
 )
 def test_the_nearest_name_is_told(

@@ -1,0 +1,46 @@
+"""Files that are whole or absent, and what is said of the one that could not be written."""
+
+import errno
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from core.durable import replacing, write_json
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "a.json"
+    write_json(path, {"a": 1})
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(path, {"a": float("nan")})
+    with pytest.raises(FileNotFoundError), replacing(path) as temporary:
+        temporary.write_text((tmp_path / "missing").read_text())
+    assert path.read_text() == '{\n "a": 1\n}\n'
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_full_disk_is_told_of_the_file_itself(tmp_path: Path, *, named: bool) -> None:
+    path = tmp_path / "a.json"
+    with pytest.raises(OSError, match="No space left on device") as refused, replacing(path) as temporary:
+        raise OSError(errno.ENOSPC, "Error writing bytes", *([str(temporary)] if named else []))
+    assert refused.value.filename == str(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_arrow_says_which_file_when_the_disk_is_full(tmp_path: Path) -> None:
+    path = tmp_path / "a.arrow"
+    with (
+        pytest.raises(OSError, match="No space left on device") as refused,
+        replacing(path),
+        pa.OSFile("/dev/full", "wb") as sink,
+    ):
+        sink.write(b"slices")
+    assert refused.value.filename == str(path)
+
+
+def test_another_file_that_is_missing_is_told_by_its_own_name(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as missing, replacing(tmp_path / "a.json"):
+        (tmp_path / "scan.nii").read_bytes()
+    assert missing.value.filename == str(tmp_path / "scan.nii")
