@@ -17,6 +17,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from core.slices.table import SliceTable
+from tests import forked
 
 SPACE = """
 [study]
@@ -56,9 +57,8 @@ class Place:
         return self.command("study.search", "--space", "tiny.toml", "--concurrent", "1", *tables, *more)
 
     def run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command, cwd=self.root, env=self.environment, capture_output=True, text=True, timeout=500, check=False
-        )
+        _, _, module, *arguments = command
+        return forked.run(module, arguments, cwd=self.root, env=self.environment)
 
     def begin(self, command: list[str]) -> subprocess.Popen[str]:
         return subprocess.Popen(
