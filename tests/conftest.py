@@ -17,6 +17,7 @@ import pytest
 from pyarrow import fs
 
 from core import mirror
+from core.probes import build_probe
 from core.slices.layout import TableMetadata, VolumeSlices
 from core.slices.table import SliceTable, write_table
 
@@ -73,6 +74,12 @@ def lesioned(tmp_path_factory: pytest.TempPathFactory) -> SliceTable:
     path = tmp_path_factory.mktemp("tables") / "lesioned.arrow"
     volumes = (volume(number, lesion=number < 52, prefix="patient") for number in range(50, 54))
     return write_table(path, volumes, TableMetadata())
+
+
+@pytest.fixture(scope="session")
+def small_probe(tmp_path_factory: pytest.TempPathFactory, healthy: SliceTable) -> SliceTable:
+    """A tenth of the probe that a study makes for itself of the healthy subjects: scoring takes half of an epoch."""
+    return build_probe(healthy, tmp_path_factory.mktemp("tables") / "probe.arrow", per_family=3, clean=4)
 
 
 @pytest.fixture(scope="session")

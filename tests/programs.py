@@ -17,6 +17,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from core.slices.table import SliceTable
+from tests import forked
 
 SPACE = """
 [study]
@@ -41,8 +42,10 @@ seeds = 3
 class Place:
     """A folder with tables and a space, and the programs run in it."""
 
-    def __init__(self, root: Path, healthy: SliceTable, lesioned: SliceTable, space: str = SPACE) -> None:
-        self.root, self.healthy, self.lesioned = root, healthy, lesioned
+    def __init__(
+        self, root: Path, healthy: SliceTable, lesioned: SliceTable, space: str = SPACE, probe: SliceTable | None = None
+    ) -> None:
+        self.root, self.healthy, self.lesioned, self.probe = root, healthy, lesioned, probe
         (root / "tiny.toml").write_text(space)
         (root / "home").mkdir()
         self.environment = {**os.environ, "HOME": str(root / "home"), "RAY_AUTH_MODE": "token"}
@@ -52,13 +55,13 @@ class Place:
 
     def search(self, *more: str) -> list[str]:
         """One trial at a time unless told otherwise: each process at work spends seconds on importing torch."""
-        tables = ("--train", str(self.healthy.path), "--test", str(self.lesioned.path))
+        tables = ["--train", str(self.healthy.path), "--test", str(self.lesioned.path)]
+        tables += ["--probe", str(self.probe.path)] if self.probe else []
         return self.command("study.search", "--space", "tiny.toml", "--concurrent", "1", *tables, *more)
 
     def run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command, cwd=self.root, env=self.environment, capture_output=True, text=True, timeout=500, check=False
-        )
+        _, _, module, *arguments = command
+        return forked.run(module, arguments, cwd=self.root, env=self.environment)
 
     def begin(self, command: list[str]) -> subprocess.Popen[str]:
         return subprocess.Popen(

@@ -56,7 +56,7 @@ def measure(size: tuple[int, int, int], device: str, counts: Sequence[int], step
     """Steps per second of each number of processes."""
     base, side, batch = size
     config = override(Config(), {"detector.base": base, "training.batch": batch})
-    fresh = multiprocessing.get_context("spawn")
+    fresh = multiprocessing.get_context("forkserver")
     found: list[Throughput] = []
     with TemporaryDirectory() as folder:
         path = table_of(slices(EPOCH * batch, side), Path(folder) / "t.arrow").path

@@ -77,9 +77,9 @@ def _finished(folder: Path) -> dict[tuple[str, int], tuple[TrialState, float | N
 
 
 def test_a_study_outlives_its_database(
-    server: Server, tmp_path: Path, healthy: SliceTable, lesioned: SliceTable
+    server: Server, tmp_path: Path, healthy: SliceTable, lesioned: SliceTable, small_probe: SliceTable
 ) -> None:
-    place = Place(tmp_path, healthy, lesioned, SPACE.replace("top = 2", "top = 1"))
+    place = Place(tmp_path, healthy, lesioned, SPACE.replace("top = 2", "top = 1"), small_probe)
     first = place.begin(place.search("--database", server.address))
     last_trial = tmp_path / "runs" / "tiny" / "search" / "00002" / "epoch-00001" / "state.json"
     wait_for("history", last_trial)

@@ -26,11 +26,13 @@ def _kilobytes() -> dict[str, int]:
     return {words[0].rstrip(":"): int(words[1]) for words in lines}
 
 
-def test_it_is_the_large_one_that_fails(tmp_path: Path, healthy: SliceTable, lesioned: SliceTable) -> None:
+def test_it_is_the_large_one_that_fails(
+    tmp_path: Path, healthy: SliceTable, lesioned: SliceTable, small_probe: SliceTable
+) -> None:
     memory = _kilobytes()
     if memory["MemAvailable"] < 2 * ROOM * 2**20:
         pytest.skip("too little memory is free to run out of it safely")
-    place = Place(tmp_path, healthy, lesioned, LARGE)
+    place = Place(tmp_path, healthy, lesioned, LARGE, small_probe)
     used = memory["MemTotal"] - memory["MemAvailable"]
     place.environment["RAY_memory_usage_threshold"] = f"{(used + ROOM * 2**20) / memory['MemTotal']:.4f}"
     place.environment["RAY_memory_monitor_refresh_ms"] = "100"

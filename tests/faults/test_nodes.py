@@ -9,12 +9,17 @@ import pytest
 from core.slices.table import SliceTable
 from tests.programs import SPACE, Nodes, Place, finished_trials, wait_for
 
-LONG = SPACE.replace('"training.epochs" = 2', '"training.epochs" = 12').replace("reduction = 3", "reduction = 1")
+LONG = (
+    SPACE.replace('"training.epochs" = 2', '"training.epochs" = 12')
+    .replace("trials = 3", "trials = 5")
+    .replace("reduction = 3", "reduction = 1")
+    .replace("top = 2", "top = 1")
+)
 
 
 @pytest.fixture
 def place(tmp_path: Path, healthy: SliceTable, lesioned: SliceTable) -> Place:
-    return Place(tmp_path, healthy, lesioned, LONG.replace("trials = 3", "trials = 5").replace("top = 2", "top = 1"))
+    return Place(tmp_path, healthy, lesioned, LONG)
 
 
 @pytest.fixture
@@ -34,7 +39,6 @@ def test_a_crashed_node_and_then_the_whole_cluster_cost_no_trial(place: Place, s
     nodes.tell("crash")
     early = finished_trials(journal)
     nodes.tell("join")
-    nodes.tell("join")
     wait_for('"epoch 3"', journal, times=4)  # two trials at a time had begun: the crashed one or its successors go on
     nodes.kill()
     said, _ = first.communicate(timeout=300)
@@ -44,7 +48,7 @@ def test_a_crashed_node_and_then_the_whole_cluster_cost_no_trial(place: Place, s
     assert early.items() <= before.items()
     assert len(before) < 5
 
-    again = Nodes(place, 2)
+    again = Nodes(place, 1)
     started.callback(again.stop)
     last = place.run(place.search("--concurrent", "3"))
     assert last.returncode == 0, last.stdout + last.stderr

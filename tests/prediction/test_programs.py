@@ -17,16 +17,15 @@ from core.prediction import load_inference
 from core.probes import build_probe
 from core.protocols.mood import score_folder
 from core.slices.table import SliceTable
+from tests import forked
 from tests.prediction.conftest import Store, head
 
 ROOT = Path(__file__).parents[2]
 MOOD = ROOT / "cluster" / "mood"
 
 
-def program(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "core.predict", *map(str, arguments), "--device", "cpu"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+def program(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return forked.run("core.predict", [*arguments, "--device", "cpu"], cwd=cwd, env=os.environ)
 
 
 def test_a_folder_with_a_bad_scan(detector: Path, store: Store, tmp_path: Path) -> None:
@@ -34,7 +33,9 @@ def test_a_folder_with_a_bad_scan(detector: Path, store: Store, tmp_path: Path) 
     store("a.nii.gz", head(1), "PSR")
     store("b.nii", head(2), "LAS")
     (tmp_path / "scans" / "c.nii.gz").write_bytes(b"\x1f\x8b damaged")
-    done = program("detector", "scans", "--out", "out", "--mask", "--pictures", cwd=tmp_path)
+    command = [sys.executable, "-m", "core.predict", "detector", "scans", "--out", "out", "--mask", "--pictures"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 3, done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith("skipped: scans/c.nii.gz: its gzip compression is")
@@ -147,9 +148,7 @@ def test_a_mood_answer_does_not_replace_its_case(detector: Path, store: Store, t
     case = store("case.nii.gz", head())
     before = case.read_bytes()
     for source in ("scans", "scans/case.nii.gz"):
-        command = [sys.executable, "-m", "core.mood", "pixel", source, "scans", "detector"]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        done = forked.run("core.mood", ["pixel", source, "scans", "detector"], cwd=tmp_path, env=os.environ)
         assert done.returncode == 2
         assert "is the folder of case.nii.gz, which a map of the same name would replace" in done.stderr
     assert case.read_bytes() == before
@@ -174,10 +173,9 @@ def test_one_training_with_a_probe_scores_scans(store: Store, healthy: SliceTabl
     build_probe(healthy, tmp_path / "probe.arrow", held_out=2, per_family=2, clean=4)
     store("scan.nii.gz", head())
     settings = ("detector.base=2", "detector.depth=2", "training.epochs=1")
-    command = [sys.executable, "-m", "core.train", "--train", str(healthy.path), "--probe", "probe.arrow"]
-    command += [word for setting in settings for word in ("--set", setting)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    words = ["--train", str(healthy.path), "--probe", "probe.arrow"]
+    words += [word for setting in settings for word in ("--set", setting)]
+    done = forked.run("core.train", words, cwd=tmp_path, env=os.environ)
     assert done.returncode == 0, done.stderr
     assert "24 slices of 4 subjects" in done.stdout
     inference = load_inference(tmp_path / "runs" / "train")

@@ -9,6 +9,7 @@ import pytest
 from test_inference import RECORDED, copied
 from torch import nn
 
+from core import jobs
 from core.best import Best
 from core.config import override, to_dict
 from core.device import choose_device
@@ -27,6 +28,8 @@ from tests.prediction.conftest import SMALL
 def test_retrain_writes_what_inference_needs(
     healthy: SliceTable, lesioned: SliceTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # One training after the other, in this process: each other one would spend seconds on importing torch.
+    monkeypatch.setattr(jobs, "usable_cores", lambda: 1)
     train = open_table(copied(healthy, tmp_path / "train.arrow"))
     probe = build_probe(train, tmp_path / "probe.arrow", held_out=2, per_family=2, clean=4)
     settings = {"training.epochs": 4, "training.batch": 4, "training.learning_rate": 0.02}

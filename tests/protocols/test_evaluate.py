@@ -1,6 +1,7 @@
 """The program: both protocols as users run them, and one sentence for a mistake."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -18,12 +19,12 @@ from core.protocols.slices import score_table
 from core.slices.layout import TableMetadata
 from core.slices.preprocess import Preprocessing
 from core.slices.table import SliceTable, write_table
+from tests import forked
 from tests.conftest import volume
 
 
 def evaluate(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "core.evaluate", *arguments]
-    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    return forked.run("core.evaluate", arguments, cwd=root, env=os.environ)
 
 
 @pytest.fixture
@@ -39,7 +40,8 @@ def folders(tmp_path: Path) -> Path:
 
 
 def test_mood(folders: Path) -> None:
-    done = evaluate(folders, "--protocol", "mood", "pred", "label", "--out", "mood.json")
+    command = [sys.executable, "-m", "core.evaluate", "--protocol", "mood", "pred", "label", "--out", "mood.json"]
+    done = subprocess.run(command, cwd=folders, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     result = json.loads((folders / "mood.json").read_text())
     assert f"average precision {result['pooled']['average_precision']:.4f} [" in done.stdout

@@ -1,4 +1,5 @@
-"""Trials that take a quarter of a GPU, and then none of it, on one logical GPU. Prints what their workers saw.
+"""Trials that take a quarter of a GPU, and then none of it, on one logical GPU. Prints what their workers saw,
+and how many others there were.
 
 A process of its own, so that Ray's state and environment stay out of the tests'.
 """
@@ -23,7 +24,7 @@ from study.ledger import Ledger, open_study
 from study.progress import Progress
 from study.reading import parse_space
 from study.search_source import SearchSource
-from tests.programs import SPACE
+from tests.programs import SPACE, descendants
 
 
 def seen(task: dict[str, Any]) -> None:
@@ -61,6 +62,7 @@ if __name__ == "__main__":
         found = {
             "count": quarters.count,
             "quarters": carry_out(quarters, 8, Path(sys.argv[1]) / "quarters"),
+            "unused": sum(command.startswith(b"ray::IDLE") for command in descendants(os.getpid()).values()),
             "none": carry_out(replace(quarters, gpus=0.0, count=2), 2, Path(sys.argv[1]) / "none"),
         }
     print(json.dumps(found))

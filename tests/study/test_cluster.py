@@ -156,6 +156,7 @@ def test_four_trials_at_a_time_on_one_gpu_and_none_sees_it_that_takes_none(tmp_p
     assert (found["count"], len(spans), at_once) == (4, 8, 4)
     assert {trial["gpus"] for trial in found["quarters"]} == {"0"}
     assert [trial["gpus"] for trial in found["none"]] == ["", ""]
+    assert found["unused"] == 0  # of 8 CPUs
 
 
 @pytest.mark.parametrize("concurrent", [None, 1])

@@ -14,13 +14,13 @@ from tests.programs import ROOT, Head, finished_trials, wait_for
 
 TINY = """
 [study]
-trials = 1
+trials = 3
 reduction = 1
 top = 1
 [fixed]
 "detector.base" = 2
 "detector.depth" = 2
-"training.epochs" = 1
+"training.epochs" = 12
 [space]
 "loss.alpha" = { low = 0.0, high = 1.0 }
 """
@@ -33,26 +33,16 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
     started.stop()
 
 
-def _study(space: Path, healthy: SliceTable) -> list[str]:
-    return [sys.executable, "-m", "study.search", "--space", str(space), "--train", str(healthy.path)]
-
-
-def test_a_study_runs_as_a_job_and_outlives_it(head: Head, healthy: SliceTable, tmp_path: Path) -> None:
-    """The job's own folder is thrown away, so that what it made lies in the home folder."""
+def test_a_study_is_stopped_and_goes_on_as_another_job_and_outlives_both(
+    head: Head, healthy: SliceTable, small_probe: SliceTable, tmp_path: Path
+) -> None:
+    """A job's own folder is thrown away, so that what it made lies in the home folder."""
     space = tmp_path / "tiny.toml"
     space.write_text(TINY)
-    assert "succeeded" in head.job("submit", "--working-dir", ".", "--", *_study(space, healthy))
-    best = json.loads((Path(head.environment["HOME"]) / "runs" / "tiny" / "best.json").read_text())
-    assert best["verdict"]["winner"] == 0
-
-
-def test_a_stopped_job_goes_on_when_it_is_submitted_again(head: Head, healthy: SliceTable, tmp_path: Path) -> None:
-    space = tmp_path / "longer.toml"
-    space.write_text(
-        TINY.replace("trials = 1", "trials = 3").replace('"training.epochs" = 1', '"training.epochs" = 12')
-    )
-    journal = Path(head.environment["HOME"]) / "runs" / "longer" / "journal.log"
-    command = ["--working-dir", ".", "--", *_study(space, healthy)]
+    study = Path(head.environment["HOME"]) / "runs" / "tiny"
+    journal = study / "journal.log"
+    command = ["--working-dir", ".", "--", sys.executable, "-m", "study.search", "--space", str(space)]
+    command += ["--train", str(healthy.path), "--probe", str(small_probe.path), "--concurrent", "1"]
     head.job("submit", "--no-wait", "--submission-id", "first", *command)
     wait_for('"state":1', journal)
     assert "was stopped" in head.job("stop", "first")
@@ -61,9 +51,12 @@ def test_a_stopped_job_goes_on_when_it_is_submitted_again(head: Head, healthy: S
     said = head.job("submit", *command)
     assert "kept" in said
     assert "resumed" in said
+    assert "succeeded" in said
     after = finished_trials(journal)
     assert before.items() <= after.items()
-    assert sum(study == "search" for study, _ in after) == 3
+    assert sum(phase == "search" for phase, _ in after) == 3
+    best = json.loads((study / "best.json").read_text())
+    assert best["verdict"]["winner"] in range(3)
 
 
 def test_what_is_uploaded_is_small() -> None:
