@@ -10,7 +10,7 @@ from core.mirror import is_remote
 from study.folder import StudyFolder
 from study.lock import driver
 from study.recorded_space import arms_of, searching_arms
-from study.records import StudyRecord, TrialRecord, read_study
+from study.records import StudyRecord, TrialRecord, best_first, read_study
 
 
 def watch(
@@ -52,8 +52,25 @@ def is_finished(record: StudyRecord) -> bool:
     if len(record.trials) < record.planned:
         return False
     if record.best is not None:
-        return True
+        return _is_verdict_of_now(record)
     return _unscored(record.trials) or _lost(record.replicates, least=1)
+
+
+def _is_verdict_of_now(record: StudyRecord) -> bool:
+    """Whether best.json is of all that is recorded: a search that went on since may have other trials to replicate."""
+    best = record.best or {}
+    runs: dict[Any, set[Any]] = {}
+    for run in record.replicates:
+        ended = runs.setdefault(run.params.get("trial"), set())
+        ended |= {run.params.get("seed")} if run.state == TrialState.COMPLETE else set()
+    whole = {trial for trial, seeds in runs.items() if seeds >= set(best["seeds"])}
+    configs: list[Any] = []
+    for trial in best_first(record.with_state(TrialState.COMPLETE, TrialState.PRUNED)):
+        if record.space and len(configs) < record.space.study.top and trial.config not in configs:
+            configs.append(trial.config)
+            if trial.number not in runs:
+                return False
+    return whole == {one["trial"] for one in best["replicates"]}
 
 
 def _too_few_arms(record: StudyRecord) -> bool:

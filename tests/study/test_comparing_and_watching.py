@@ -91,6 +91,23 @@ def test_a_study_of_fewer_or_more_trials_than_the_spaces_is_finished_with_these(
     assert is_finished(read_study(stored.folder))
 
 
+def test_a_search_that_went_on_is_not_finished_with_the_verdict_of_before(stored: Stored) -> None:
+    stored.search([(FULL, 3)] * 4)
+    stored.ask(4)
+    stored.decide()
+    assert is_finished(read_study(stored.folder))
+    earlier = stored.folder.best.read_text()
+    stored.ask(8)
+    stored.search([(FULL, 4)] * 4)
+    assert not is_finished(read_study(stored.folder))  # the new best are replicated yet
+    stored.decide()
+    verdict = stored.folder.best.read_text()
+    stored.folder.best.write_text(earlier)
+    assert not is_finished(read_study(stored.folder))  # the new verdict is written yet
+    stored.folder.best.write_text(verdict)
+    assert is_finished(read_study(stored.folder))
+
+
 def test_a_study_is_finished_when_no_configuration_can_win(record: StudyRecord) -> None:
     """As the programs see it: one that failed under a seed is out, an ablation needs two, and failures are final."""
     ended = replace(record, trials=record.trials[:8] + record.trials[:1], best=None)
