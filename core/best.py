@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.config import Config, from_dict
-from core.errors import BadStudy, nearest
+from core.errors import BadConfig, BadStudy, nearest
 from core.mirror import fetch, names, place, publish
 from core.runs import default_runs
 from core.slices.cache import open_cached
@@ -34,9 +34,7 @@ class Best:
     @property
     def configs(self) -> dict[str, Config]:
         """The winner and the controls that differ from it, by name."""
-        winner = from_dict(self.data["config"], "best.json")
-        controls = {name: from_dict(config, "best.json") for name, config in self.data["controls"].items()}
-        return {"winner": winner} | {name: config for name, config in controls.items() if config != winner}
+        return _configs(self.data)
 
     def take_over(self, name: str, seed: int, folder: Path) -> bool:
         """Copy the checkpoint of the study's own training, where it still lies: once is enough.
@@ -64,6 +62,34 @@ class Best:
 def digest(data: Mapping[str, Any]) -> str:
     """Of plain data, whatever the order of its names."""
     return hashlib.blake2b(json.dumps(data, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def is_of(evaluation: Mapping[str, Any], best: Mapping[str, Any]) -> bool:
+    """Whether evaluation.json is of this best.json, or of one with the same configurations, seeds and tables.
+
+    A search that another version repeats words its verdict anew, or tells more: no reason to open the test once more.
+    """
+    if evaluation.get("best") == digest(best):
+        return True
+    test = evaluation.get("test")
+    if not test or evaluation["seeds"] != best["seeds"]:
+        return False
+    # Earlier versions told no digest of the training table and the probe, which no study exchanges.
+    tables = {role: table["digest"] for role, table in evaluation.get("tables", {}).items() if "digest" in table}
+    tables["test"] = test["digest"]
+    if any((best["tables"][role] or {}).get("digest") != found for role, found in tables.items()):
+        return False
+    entries = [entry for entry in evaluation["entries"] if entry["kind"] == "detector"]
+    try:
+        return {entry["name"]: from_dict(entry["config"]) for entry in entries} == _configs(best)
+    except BadConfig:
+        return False  # of another age than this program
+
+
+def _configs(best: Mapping[str, Any]) -> dict[str, Config]:
+    winner = from_dict(best["config"], "best.json")
+    controls = {name: from_dict(config, "best.json") for name, config in best["controls"].items()}
+    return {"winner": winner} | {name: config for name, config in controls.items() if config != winner}
 
 
 def find_best(name: str | None, runs: Path | None = None) -> Best:

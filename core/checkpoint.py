@@ -6,6 +6,7 @@ checkpoint from others runs no code.
 The random state is (seed, epoch): every random number of a training follows from these and the row of the slice.
 """
 
+import errno
 import json
 import os
 import re
@@ -21,7 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from core.config import Config, from_dict, to_dict
-from core.durable import replacing, write_json
+from core.durable import beside, replacing, write_json
 from core.errors import BadInput
 from core.mirror import fetch, is_remote, names, publish, withdraw
 
@@ -42,10 +43,10 @@ def save(folder: Path, epoch: int, checkpoint: Checkpoint) -> None:
     """Write the checkpoint of an epoch under `folder`, then remove those older than the one before it.
 
     On object storage nothing is left on this machine's disk, which would fill up with the checkpoints of past trials.
+    A worker on a node that was taken for dead may go on beside the one that took over; both write the same.
     """
     target = folder / f"epoch-{epoch:05d}"
-    temporary = folder / f".{target.name}.tmp"
-    shutil.rmtree(temporary, ignore_errors=True)
+    temporary = beside(target)
     try:
         temporary.mkdir(parents=True)
         for name, tensors in zip(_FILES, (checkpoint.model, checkpoint.training), strict=True):
@@ -53,7 +54,11 @@ def save(folder: Path, epoch: int, checkpoint: Checkpoint) -> None:
         checksums = {name: _checksum(temporary / name) for name in _FILES}
         write_json(temporary / "state.json", {"format": FORMAT, "crc32": checksums, **checkpoint.state})
         shutil.rmtree(target, ignore_errors=True)
-        temporary.rename(target)
+        try:
+            temporary.rename(target)
+        except OSError as taken:
+            if taken.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
         publish(target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -64,7 +69,12 @@ def save(folder: Path, epoch: int, checkpoint: Checkpoint) -> None:
 
 
 def newest(folder: Path) -> Checkpoint | None:
-    """The newest checkpoint under `folder` that is whole, else the one before it, else None."""
+    """The newest checkpoint under `folder` that is whole, else the one before it, else None.
+
+    What a killed process left half-written is removed.
+    """
+    for left in folder.glob(".epoch-*.tmp"):
+        shutil.rmtree(left, ignore_errors=True)
     for name in reversed(_epochs(folder)):
         candidate = folder / name
         try:

@@ -17,7 +17,9 @@ import errno
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-_STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.EFBIG)
+_STORAGE = {"ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EIO", "ESTALE", "EFBIG", "EUCLEAN"}
+_STORAGE |= {"ETIMEDOUT", "ENOTCONN", "ESHUTDOWN", "ECOMM", "EREMOTEIO", "ENOLINK", "EHOSTDOWN", "EHOSTUNREACH"}
+"""Names of the system's errors that tell of storage, or of the way to it as with NFS, Lustre, BeeGFS and FUSE."""
 
 
 class StudyError(Exception):
@@ -50,7 +52,7 @@ class BadStorage(StudyError):
     @classmethod
     def of(cls, error: OSError) -> "BadStorage | None":
         """The mistake behind an operating system's error, None where it says nothing of storage."""
-        if error.errno not in _STORAGE:
+        if errno.errorcode.get(error.errno or 0) not in _STORAGE:
             return None
         return cls(f"{error.filename or 'storage'}: {error.strerror}")
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from core.best import Best, digest
+from core.best import Best, digest, is_of
 from core.checkpoint import save_detector
 from core.config import Config, to_dict
 from core.device import choose_device, uses_bf16
@@ -169,12 +169,12 @@ def _step(detector: nn.Module, probe: SliceTable, device: torch.device, bf16: bo
 
 
 def is_current(best: Best) -> bool:
-    """Whether retrained/ already belongs to this best.json, and is complete."""
+    """Whether retrained/ already belongs to this best.json, and is complete; see `core.best.is_of`."""
     try:
         evaluation = json.loads(fetch(best.folder / "retrained" / "evaluation.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return False
-    return bool(evaluation.get("best") == best.digest)
+    return is_of(evaluation, best.data)
 
 
 def _digest(config: Config) -> str:
@@ -184,7 +184,8 @@ def _digest(config: Config) -> str:
 
 def _recorded(table: SliceTable) -> dict[str, Any]:
     about = table.metadata
-    return {"slices": len(table), "source": about.source, "preprocessing": about.preprocessing}
+    told = {"slices": len(table), "source": about.source, "preprocessing": about.preprocessing}
+    return told | {"digest": table.digest}
 
 
 def _describe(test: SliceTable, best: Best) -> dict[str, Any]:

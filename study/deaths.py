@@ -71,7 +71,12 @@ class Deaths:
 
     def __init__(self) -> None:
         self._counts: dict[int, _Count] = {}
+        self._last_words: dict[int, str] = {}
         self.now = _Death()
+
+    def foretold(self, number: int, words: str) -> None:
+        """A worker says what it is about to die of."""
+        self._last_words[number] = words
 
     def why_to_give_up(self, number: int, epoch: int) -> str | None:
         """Count a death after this recorded epoch. The reason to end the trial, None to start it again."""
@@ -79,6 +84,8 @@ class Deaths:
         if count is None or count.epoch != epoch:
             count = self._counts[number] = _Count(epoch)
         death = self.now
+        foretold = self._last_words.pop(number, "")
+        death.words = death.words or foretold
         if death.counts:
             count.deaths += 1
             count.too_large += death.too_large

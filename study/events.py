@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import optuna
@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import BadConfig, BadStorage
 from study.folder import Definition, StudyFolder
-from study.journal import Journal, recorded
+from study.journal import Journal, reading
 
 
 def checked(database: str) -> str:
@@ -47,16 +47,20 @@ class Events:
             return _database(self.definition.database)
         return JournalStorage(Journal(self.folder.journal))
 
-    def recorded(self, phase: str) -> optuna.Study | None:
-        """One phase for reading, while another process may write to it; None where it has not begun."""
-        if not self.definition.database:
-            return recorded(self.folder.journal, phase)
+    def recorded(self, *phases: str) -> dict[str, optuna.Study]:
+        """Those of these phases that have begun, for reading while another process may write to them.
+
+        All are read through one storage: a journal of thousands of trials takes seconds to read.
+        """
+        database, found = self.definition.database, dict[str, optuna.Study]()
+        storage = _database(database) if database else reading(self.folder.journal)
+        if storage is None:
+            return found
         with refusing():
-            storage = _database(self.definition.database)
-            try:
-                return optuna.load_study(study_name=self.named(phase), storage=storage)
-            except KeyError:
-                return None
+            for phase in phases:
+                with suppress(KeyError):
+                    found[phase] = optuna.load_study(study_name=self.named(phase), storage=storage)
+        return found
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from study.events import refusing
 from study.folder import TableReference, training_name
 from study.ledger import CPUS, GPUS, NODE, Assignment, Ledger
 from study.progress import Progress
-from study.trainable import FAILED, HALTED, VALUE, run_trial
+from study.trainable import DYING, FAILED, HALTED, VALUE, run_trial
 
 # It logs each snapshot of Tune's state that could not be written; nobody reads those, and _Halt tells of the storage.
 logging.getLogger("ray.tune.execution.experiment_state").setLevel(logging.CRITICAL)
@@ -155,11 +155,14 @@ class _LedgerScheduler(_Unsaved, FIFOScheduler):
         return super().choose_trial_to_run(tune_controller)
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        number = trial.config["number"]
         if HALTED in result:
             self.halt.because(result[HALTED])
-        if FAILED in result or HALTED in result:
+        if DYING in result:
+            self.deaths.foretold(number, result[DYING])
+        if VALUE not in result:
             return str(TrialScheduler.CONTINUE)
-        number, epoch = trial.config["number"], result["epoch"]
+        epoch = result["epoch"]
         if self.ledger.has(number, epoch) and not (result["replayed"] or number in self._repeating):
             self._repeating.add(number)
             self.progress.repeats(number, epoch)

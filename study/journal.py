@@ -10,8 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import optuna
-from optuna.storages import JournalStorage
+from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from core.console import out
@@ -22,15 +21,11 @@ from study.segments import Segments
 _TAIL = 1 << 20  # far longer than any line
 
 
-def recorded(path: Path, name: str) -> optuna.Study | None:
-    """A study of a journal, for reading while another process may write to it; None where there is none."""
+def reading(path: Path) -> BaseStorage | None:
+    """A journal for reading while another process may write to it; None where there is none."""
     if not is_remote(path) and not path.is_file():
         return None
-    backend = _Downloaded(path) if is_remote(path) else _Read(path, path)
-    try:
-        return optuna.load_study(study_name=name, storage=JournalStorage(backend))
-    except KeyError:
-        return None
+    return JournalStorage(_Downloaded(path) if is_remote(path) else _Read(path, path))
 
 
 class _Read(JournalFileBackend):

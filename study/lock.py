@@ -155,20 +155,30 @@ class LockFile:
     def touched(self) -> object:
         """Changes with every touch."""
         try:
-            return self.path.stat().st_mtime_ns
+            # NFS answers a plain stat from what it knows, for minutes where it is told to; on opening it asks.
+            with self.path.open("rb") as file:
+                return os.fstat(file.fileno()).st_mtime_ns
         except FileNotFoundError:
             return None
 
 
 class LockObject(LockFile):
-    """A lock on object storage, which overwrites without asking: who still holds it after a while has it."""
+    """A lock on object storage, which overwrites and deletes without asking. It is held by who still has it later."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._removed = False
 
     def take(self, mine: Holder) -> bool:
-        """True when it was free, and nobody wrote over it in the time that two writers may need."""
+        """True when it was free, and nobody wrote over it in the time that two writers may need.
+
+        After the lock of another was removed, that is longer than a beat: between the look and the deletion a third
+        driver may have taken its place, which then misses its own lock and stops before this one begins.
+        """
         if self.holder() is not None:
             return False
         self._write(mine)
-        time.sleep(SETTLING)
+        time.sleep(SETTLING + BEAT if self._removed else SETTLING)
         return _is(mine, self.holder())
 
     def holder(self) -> Holder | None:
@@ -181,6 +191,7 @@ class LockObject(LockFile):
         if not _is(holder, self.holder()):
             return False
         withdraw(self.path)
+        self._removed = True
         return True
 
     def touch(self, mine: Holder) -> bool:

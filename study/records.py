@@ -98,7 +98,7 @@ class StudyRecord:
     space: None when today's program cannot read the recorded text. best, evaluation, ablation: the JSON
     files as they are. arm_searches: of an ablation, the trials of each arm that searched settings of its own.
     driver: who holds the study. read: when all this was so, in UTC.
-    requested: trials in all that the search's last start asked for; studies of before it was recorded have none.
+    requested: trainings in all that the last start of a phase asked for; studies of before it was recorded have none.
     """
 
     folder: StudyFolder
@@ -113,13 +113,13 @@ class StudyRecord:
     arm_searches: dict[str, tuple[TrialRecord, ...]] = field(default_factory=dict)
     driver: Driver | None = None
     read: datetime = field(default_factory=lambda: datetime.now(UTC))
-    requested: int | None = None
+    requested: dict[str, int] = field(default_factory=dict)
 
     @property
     def planned(self) -> int:
         """Trials of the search in all: those asked for, by default the space's, or more where more have begun."""
         told = self.space.study.trials if self.space else 0
-        return max(told if self.requested is None else self.requested, len(self.trials))
+        return max(self.requested.get("search", told), len(self.trials))
 
     @property
     def phases(self) -> dict[str, tuple[TrialRecord, ...]]:
@@ -193,10 +193,10 @@ def planned_of(study: optuna.Study | None) -> int | None:
 def read_study(folder: StudyFolder) -> StudyRecord:
     """The study in a folder, at any stage of its life. Raises BadStudy when it has no readable study.json."""
     definition = folder.definition()
-    space, recorded = space_of(definition), Events(folder, definition).recorded
-    search = recorded("search")
-    trials, replicates = records_of(search), records_of(recorded("replicates"))
-    arms = {arm: found for arm in searching_arms(definition) if (found := records_of(recorded(f"search-{arm}")))}
+    space, searching = space_of(definition), {f"search-{arm}": arm for arm in searching_arms(definition)}
+    studies = Events(folder, definition).recorded("search", "replicates", *searching)
+    trials, replicates = records_of(studies.get("search")), records_of(studies.get("replicates"))
+    arms = {arm: found for phase, arm in searching.items() if (found := records_of(studies.get(phase)))}
     known = (trial.epochs for found in (trials, replicates, *arms.values()) for trial in found)
     epochs = space.base().training.epochs if space else max(known, default=0)
     return StudyRecord(
@@ -211,7 +211,7 @@ def read_study(folder: StudyFolder) -> StudyRecord:
         _json(folder.ablation),
         arms,
         driver(folder.root),
-        requested=planned_of(search),
+        requested={phase: total for phase, study in studies.items() if (total := planned_of(study)) is not None},
     )
 
 

@@ -27,7 +27,7 @@ REPLICATES = "replicates"
 
 def best_trials(folder: StudyFolder, top: int) -> list[FrozenTrial]:
     """The best trials of another study, to begin a new one with. Raises BadStudy when it has none."""
-    study = Events(folder, folder.definition()).recorded("search")
+    study = Events(folder, folder.definition()).recorded("search").get("search")
     numbers = leaders(study, top) if study else []
     if study is None or not numbers:
         raise BadStudy(f"{folder.root}: no trial of it was scored, so there is nothing to fork from")

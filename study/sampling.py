@@ -1,4 +1,4 @@
-"""The sampler: TPE that looks at the trials that matter to it; asking takes no longer after 5,000 than after 500.
+"""The sampler: TPE that looks at the trials that matter to it; asking hardly takes longer after 5,000 than after 500.
 
 TPE compares the density of its best trials, 25 at most, with that of all others; a few hundred tell it the latter.
 """
@@ -32,24 +32,28 @@ def sampler(seed: int, asked: int, parameters: int) -> optuna.samplers.TPESample
 
 
 class _Sampler(optuna.samplers.TPESampler):
+    _looked: tuple[int, optuna.Study] | None = None
+
+    def _seen(self, study: optuna.Study, trial: FrozenTrial) -> optuna.Study:
+        """The study for all values of a trial, which are drawn before anything else happens: it is looked at once."""
+        if self._looked is None or self._looked[0] != trial.number:
+            self._looked = trial.number, cast(optuna.Study, _Seen(study))
+        return self._looked[1]
+
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> _Space:
-        return super().infer_relative_search_space(_seen(study), trial)
+        return super().infer_relative_search_space(self._seen(study, trial), trial)
 
     def sample_relative(self, study: optuna.Study, trial: FrozenTrial, search_space: _Space) -> dict[str, Any]:
-        return super().sample_relative(_seen(study), trial, search_space)
+        return super().sample_relative(self._seen(study, trial), trial, search_space)
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        return super().sample_independent(_seen(study), trial, param_name, param_distribution)
-
-
-def _seen(study: optuna.Study) -> optuna.Study:
-    return cast(optuna.Study, _Seen(study))
+        return super().sample_independent(self._seen(study, trial), trial, param_name, param_distribution)
 
 
 class _Seen:
-    """A study as TPE sees it, while one value is drawn."""
+    """A study as TPE sees it, while the values of a trial are drawn."""
 
     def __init__(self, study: Any) -> None:
         self._study = study

@@ -65,9 +65,9 @@ def standing(folder: StudyFolder) -> Standing:
     definition = folder.definition()
     planned, budget = _planned(definition)
     events = Events(folder, definition)
-    studies = {name: events.recorded(name) for name in planned}
-    found = {name: records_of(study) for name, study in studies.items()}
-    phases = tuple(_phase(name, planned_of(studies[name]) or planned[name], found[name]) for name in planned)
+    studies = events.recorded(*planned)
+    found = {name: records_of(studies.get(name)) for name in planned}
+    phases = tuple(_phase(name, planned_of(studies.get(name)) or planned[name], found[name]) for name in planned)
     holder = driver(folder.root)
     searched = best_first(found["search" if "search" in found else "replicates"])
     verdict = _verdict(folder)

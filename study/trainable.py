@@ -14,7 +14,7 @@ from ray import tune
 
 from core.config import from_dict
 from core.device import choose_device, uses_bf16
-from core.errors import BadStorage, HelperDied, StudyError
+from core.errors import BadStorage, BadTable, HelperDied, StudyError
 from core.evaluation import evaluate, objective, scorer_of
 from core.mirror import place
 from core.sample_maps import FILE as SAMPLE_MAPS
@@ -27,6 +27,7 @@ from study.memory import lacking, limit
 VALUE = "objective"
 FAILED = "failed"
 HALTED = "halted"
+DYING = "dying"
 
 
 def run_trial(task: dict[str, Any]) -> None:
@@ -34,14 +35,19 @@ def run_trial(task: dict[str, Any]) -> None:
     the memory that it may take or None, as plain data.
 
     A training that cannot succeed (a loss that is not finite, memory, an error in its code) reports its reason once
-    and ends: trying again would end the same. Storage that refuses its checkpoint is no fault of the configuration: it
-    halts the study. A killed worker reports nothing, is started again by Ray, and goes on from its checkpoint.
+    and ends: trying again would end the same. Storage that refuses its checkpoint, or a table that this node does not
+    see, is no fault of the configuration: it halts the study. A killed worker reports nothing, is started again by Ray,
+    and goes on from its checkpoint; one whose GPU went wrong tells of it and kills itself, as the error stays in its
+    process and every later training there would fail of it.
     """
     try:
         for result in epochs(task):
             tune.report(result)
     except HelperDied:
         os.kill(os.getpid(), signal.SIGKILL)  # no more this configuration's fault than the death of this process is
+    except torch.AcceleratorError as broken:
+        tune.report({DYING: f"{os.uname().nodename} told: {str(broken).splitlines()[0]}"})
+        os.kill(os.getpid(), signal.SIGKILL)
     except Exception as error:  # noqa: BLE001  whatever it is, it is this configuration's and must not stop the study
         tune.report(_end(error, task["gpu"]))
 
@@ -50,6 +56,8 @@ def _end(error: Exception, gpu: float) -> dict[str, str]:
     """What is told of an error: that the trial failed, or that the study halts. gpu: the share that it had."""
     if isinstance(error, BadStorage):
         return {HALTED: str(error)}
+    if isinstance(error, BadTable):  # the driver has read it, so it is this node that does not see it as it is
+        return {HALTED: f"node {os.uname().nodename}: {error}"}
     if isinstance(error, StudyError):
         return {FAILED: str(error)}
     if lacking(error):

@@ -9,7 +9,8 @@ from optuna.trial import TrialState
 from core.mirror import is_remote
 from study.folder import StudyFolder
 from study.lock import driver
-from study.records import StudyRecord, TrialRecord, read_study
+from study.recorded_space import arms_of, searching_arms
+from study.records import StudyRecord, TrialRecord, best_first, read_study
 
 
 def watch(
@@ -40,19 +41,51 @@ def watch(
 def is_finished(record: StudyRecord) -> bool:
     """Whether nothing more will be trained: there is a verdict, or there can be none, and no training is open.
 
-    There can be none when every trial of the search failed, or when a training of each replicated configuration, or of
-    all arms but one, failed: failed trainings are never asked again.
+    There can be none when every trial of the search failed, or of so many arms' own searches that fewer than two arms
+    are left, or when a training of each replicated configuration, or of all arms but one, failed: failed trainings are
+    never asked again.
     """
     if any(not trial.state.is_finished() for trial in record.trainings):
         return False
     if record.compares_arms:
-        return record.ablation is not None or _lost(record.replicates, least=2)
+        return record.ablation is not None or _lost(record.replicates, least=2) or _too_few_arms(record)
     if len(record.trials) < record.planned:
         return False
     if record.best is not None:
-        return True
-    none_left = not any(trial.state in (TrialState.COMPLETE, TrialState.PRUNED) for trial in record.trials)
-    return bool(record.trials) and (none_left or _lost(record.replicates, least=1))
+        return _is_verdict_of_now(record)
+    return _unscored(record.trials) or _lost(record.replicates, least=1)
+
+
+def _is_verdict_of_now(record: StudyRecord) -> bool:
+    """Whether best.json is of all that is recorded: a search that went on since may have other trials to replicate."""
+    best = record.best or {}
+    runs: dict[Any, set[Any]] = {}
+    for run in record.replicates:
+        ended = runs.setdefault(run.params.get("trial"), set())
+        ended |= {run.params.get("seed")} if run.state == TrialState.COMPLETE else set()
+    whole = {trial for trial, seeds in runs.items() if seeds >= set(best["seeds"])}
+    configs: list[Any] = []
+    for trial in best_first(record.with_state(TrialState.COMPLETE, TrialState.PRUNED)):
+        if record.space and len(configs) < record.space.study.top and trial.config not in configs:
+            configs.append(trial.config)
+            if trial.number not in runs:
+                return False
+    return whole == {one["trial"] for one in best["replicates"]}
+
+
+def _too_few_arms(record: StudyRecord) -> bool:
+    """Whether the arms' own searches have ended and left fewer than two arms to compare."""
+    searches = {arm: record.arm_searches.get(arm, ()) for arm in searching_arms(record.definition)}
+    # They are carried out one after the other, so those to come have no trials yet.
+    if any(len(found) < record.requested.get(f"search-{arm}", 1) for arm, found in searches.items()):
+        return False
+    lost = sum(_unscored(found) for found in searches.values())
+    return len(arms_of(record.definition)) - lost < 2
+
+
+def _unscored(trials: Sequence[TrialRecord]) -> bool:
+    """Whether all trials of a search failed."""
+    return bool(trials) and all(trial.state == TrialState.FAIL for trial in trials)
 
 
 def _lost(replicates: Sequence[TrialRecord], least: int) -> bool:

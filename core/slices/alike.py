@@ -1,7 +1,11 @@
 """Tables that one detector sees: slices of one size, made alike, and no subject in two roles."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from hashlib import blake2b
 from typing import Any
+
+import numpy as np
 
 from core.errors import BadInput
 from core.slices.split import require_disjoint
@@ -9,6 +13,8 @@ from core.slices.table import SliceTable
 
 _DECISIVE = ("plane", "equalise")
 """Options of an ingest without which a detector sees slices that it does not know; the rest follows the source."""
+_TISSUE = 0.05  # share of tissue from which slices that are equal are of one scan
+_COUNTED = re.compile(r"\D*0*\d{1,3}\D*")  # sub-01: a number that says who of a data set this is, and no more
 
 
 def require_alike(table: SliceTable, size: tuple[int, int], made: Mapping[str, Any], where: str) -> None:
@@ -34,7 +40,8 @@ def require_alike(table: SliceTable, size: tuple[int, int], made: Mapping[str, A
 def require_fit(train: SliceTable, **others: SliceTable | None) -> None:
     """Raise BadInput when a probe or test table does not belong beside this training table.
 
-    Subjects that the probe holds out are not trained on, so it may be made from the training table.
+    Subjects that the probe holds out are not trained on, so it may be made from the training table. A scan that the
+    test table has as well is refused under whatever name.
     """
     found = {role: table for role, table in others.items() if table is not None}
     for table in found.values():
@@ -44,10 +51,36 @@ def require_fit(train: SliceTable, **others: SliceTable | None) -> None:
     if not trained:
         raise BadInput(f"{train.path}: every subject of it is in the probe, expected some to train on")
     require_disjoint(train=trained, **subjects)
+    if test := found.get("test"):
+        _require_other_scans(train, test)
+
+
+def _require_other_scans(train: SliceTable, test: SliceTable) -> None:
+    known = {content: train.subject[row] for row, content in _contents(train)}
+    both = sorted({(test.subject[row], known[content]) for row, content in _contents(test) if content in known})
+    if both:
+        tested, trained = map(str, both[0])
+        more = f", and so have {len(both) - 1} more" if len(both) > 1 else ""
+        raise BadInput(
+            f"{test.path}: subject {tested!r} has slices of subject {trained!r} of {train.path}{more}: they are the "
+            "same scans under two names, and training and test must not meet"
+        )
+
+
+def _contents(table: SliceTable) -> Iterator[tuple[int, bytes]]:
+    """Row and digest of each slice with enough tissue to be no other's."""
+    for number, images in enumerate(table.image_views()):
+        start, end = table.span(number)
+        for index in np.flatnonzero(table.foreground[start:end] >= _TISSUE):
+            yield start + int(index), blake2b(images[index].data, digest_size=16).digest()
 
 
 def namesakes(first: SliceTable, second: SliceTable) -> list[str]:
-    """Names of subjects that both tables have under different data sets: perhaps the same people."""
+    """Names of subjects that both tables have under different data sets: perhaps the same people.
+
+    Names that many data sets use, such as sub-01, tell nothing and are left out.
+    """
     by_name = {key.split("/", 1)[1]: key for key in first.subjects}
     found = {key.split("/", 1)[1]: key for key in second.subjects}
-    return sorted(name for name in by_name.keys() & found.keys() if by_name[name] != found[name])
+    shared = (name for name in by_name.keys() & found.keys() if by_name[name] != found[name])
+    return sorted(name for name in shared if not _COUNTED.fullmatch(name))

@@ -4,7 +4,7 @@ from collections import Counter
 
 from optuna.trial import TrialState
 
-from core.best import digest
+from core.best import is_of
 from core.errors import StudyError
 from study.figures.detectors import detectors_info
 from study.page.html import Child, Html, Section, join, listing, paragraphs, table, tag
@@ -128,7 +128,7 @@ def _thin(record: StudyRecord) -> list[str]:
 def _stale(record: StudyRecord) -> list[str]:
     found = []
     if record.best is not None and record.evaluation is not None:
-        if record.evaluation.get("best") != digest(record.best):
+        if not is_of(record.evaluation, record.best):
             found.append("The test results are of another verdict than this: run python -m core.train --best again.")
         if record.evaluation.get("study") != record.best.get("study"):
             found.append(f"The test results belong to a study named {record.evaluation.get('study')}.")

@@ -69,7 +69,7 @@ def _finished(folder: Path) -> dict[tuple[str, int], tuple[TrialState, float | N
     study = StudyFolder(folder)
     found = {}
     for phase in ("search", "replicates"):
-        phase_study = Events(study, study.definition()).recorded(phase)
+        phase_study = Events(study, study.definition()).recorded(phase).get(phase)
         for trial in phase_study.get_trials() if phase_study else []:
             if trial.state.is_finished():
                 found[phase, trial.number] = (trial.state, trial.value, trial.intermediate_values)

@@ -86,6 +86,38 @@ def test_a_full_disk_leaves_the_checkpoint_before(disk: Path) -> None:
     assert torch.equal(found.model["w"], torch.zeros(1000))
 
 
+@pytest.mark.parametrize("moment", ["save_tensors", "write_json", "rename"])
+def test_two_workers_of_one_trial_leave_a_whole_checkpoint(
+    moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One is on a node that was taken for dead, and goes on there."""
+    state = {"history": []}
+    kept = checkpoint.Checkpoint({"w": torch.ones(1000)}, {"m": torch.zeros(1000)}, state)
+    where = Path if moment == "rename" else checkpoint
+    original = getattr(where, moment)
+
+    def overtaken(path: Path, *what: Any) -> Any:
+        monkeypatch.setattr(where, moment, original)
+        written = original(path, *what) if moment == "save_tensors" else None
+        checkpoint.save(tmp_path, 1, kept)
+        return written if moment == "save_tensors" else original(path, *what)
+
+    monkeypatch.setattr(where, moment, overtaken)
+    checkpoint.save(tmp_path, 1, kept)
+    assert [path.name for path in tmp_path.iterdir()] == ["epoch-00001"]
+    found = checkpoint.newest(tmp_path)
+    assert found is not None
+    assert torch.equal(found.model["w"], torch.ones(1000))
+
+
+def test_what_a_killed_worker_left_half_written_is_removed(tmp_path: Path) -> None:
+    left = tmp_path / ".epoch-00002.0123456789abcdef.tmp"
+    left.mkdir()
+    (left / "model.safetensors").write_bytes(b"half")
+    assert checkpoint.newest(tmp_path) is None
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_journal_takes_whole_events_or_none(disk: Path) -> None:
     journal = Journal(disk / "journal.log")
     journal.append_logs([{"a": 1}])

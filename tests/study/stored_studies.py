@@ -82,8 +82,8 @@ def replicate(study: optuna.Study, configs: dict[int, Config], seeds: list[int] 
         for place, (number, config) in enumerate(configs.items()):
             study.enqueue_trial({"trial": number, "seed": seed})
             trial = study.ask()
-            trial.suggest_categorical("trial", list(configs))
-            trial.suggest_categorical("seed", seeds)
+            trial.suggest_int("trial", 0, 2**53)
+            trial.suggest_int("seed", 0, 2**53)
             trial.set_user_attr(CONFIG, to_dict(config))
             figures = {f"family.{name}.average_precision": 0.2 for name in FAMILIES}
             figures |= {f"sample.{n}.auroc": 0.6 for n in ("mean", "smooth_max", "foreground_mean", "foreground_top")}
@@ -126,9 +126,9 @@ class Stored:
         """Replicates in the journal, and best.json."""
         search = open_study(self.folder.journal, "search").get_trials()
         ranked = sorted((t for t in search if t.state == FULL), key=lambda t: -(t.value or 0))[:2]
-        configs = {trial.number: from_dict(trial.user_attrs[CONFIG]) for trial in ranked}
         replicates = open_study(self.folder.journal, "replicates")
-        replicate(replicates, configs)
+        replicate(replicates, {trial.number: from_dict(trial.user_attrs[CONFIG]) for trial in ranked})
+        configs = {trial.number: from_dict(trial.user_attrs[CONFIG]) for trial in search if CONFIG in trial.user_attrs}
         verdict = decide(candidates(replicates, SEEDS, BUDGET))
         winner = replace(configs[verdict.winner.trial], score=verdict.score)
         definition = self.folder.definition()

@@ -3,13 +3,16 @@
 import base64
 import json
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from shutil import copytree
 
 import optuna
 import pandas as pd
 import pytest
+from optuna.storages.journal import JournalFileBackend
 from stored_studies import CUT, FAIL, FULL, HOSTILE, LIVE, Stored
 
 from core.durable import write_json
@@ -24,6 +27,7 @@ from study.page.downloads import downloads
 from study.page.files import figures_of, write_figures
 from study.records import StudyRecord, read_study
 from study.report import main
+from study.standing import standing
 from study.watching import is_finished, stamp, watch
 
 
@@ -89,6 +93,23 @@ def test_a_study_of_fewer_or_more_trials_than_the_spaces_is_finished_with_these(
     assert is_finished(read_study(stored.folder))
 
 
+def test_a_search_that_went_on_is_not_finished_with_the_verdict_of_before(stored: Stored) -> None:
+    stored.search([(FULL, 3)] * 4)
+    stored.ask(4)
+    stored.decide()
+    assert is_finished(read_study(stored.folder))
+    earlier = stored.folder.best.read_text()
+    stored.ask(8)
+    stored.search([(FULL, 4)] * 4)
+    assert not is_finished(read_study(stored.folder))  # the new best are replicated yet
+    stored.decide()
+    verdict = stored.folder.best.read_text()
+    stored.folder.best.write_text(earlier)
+    assert not is_finished(read_study(stored.folder))  # the new verdict is written yet
+    stored.folder.best.write_text(verdict)
+    assert is_finished(read_study(stored.folder))
+
+
 def test_a_study_is_finished_when_no_configuration_can_win(record: StudyRecord) -> None:
     """As the programs see it: one that failed under a seed is out, an ablation needs two, and failures are final."""
     ended = replace(record, trials=record.trials[:8] + record.trials[:1], best=None)
@@ -103,6 +124,50 @@ def test_a_study_is_finished_when_no_configuration_can_win(record: StudyRecord) 
     lost = (*record.replicates[1:], replace(record.replicates[0], state=FAIL))
     assert is_finished(replace(ablation, replicates=lost))
     assert not is_finished(replace(ended, replicates=lost))
+
+
+def test_an_ablation_is_finished_when_its_searches_left_fewer_than_two_arms(stored: Stored) -> None:
+    arms = "".join(f'[arms.{name}.space]\n"loss.alpha" = {{low = 0, high = 1}}\n' for name in ("one", "two"))
+    definition = replace(stored.folder.definition(), space=f"[study]\ntrials = 2\n[arms.three]\n{arms}")
+    stored.folder.definition_file.unlink()
+    stored.folder.define(definition)
+
+    def search(arm: str, *ends: optuna.trial.TrialState) -> None:
+        study = open_study(stored.folder.journal, f"search-{arm}")
+        study.set_user_attr("planned", 2)
+        for state in ends:
+            study.tell(study.ask(), 0.5 if state == FULL else None, state)
+
+    assert not is_finished(read_study(stored.folder))
+    search("one", FAIL)
+    assert not is_finished(read_study(stored.folder))  # its second trial comes
+    search("one", FAIL)
+    assert not is_finished(read_study(stored.folder))  # the search of `two` comes
+    search("two", FAIL)
+    other = copytree(stored.folder.root, stored.folder.root.with_name("other"))
+    search("two", FAIL)
+    assert is_finished(read_study(stored.folder))
+    stored.folder = StudyFolder(other)
+    search("two", FULL)
+    assert not is_finished(read_study(stored.folder))  # `two` and `three` are trained under every seed
+
+
+def test_a_journal_is_read_once_however_many_phases_it_has(finished: Stored, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of thousands of trials that takes seconds, and on object storage it is downloaded."""
+    parsed: list[object] = []
+    read = JournalFileBackend.read_logs
+
+    def counted(self: JournalFileBackend, log_number_from: int) -> Iterator[dict[str, object]]:
+        for event in read(self, log_number_from):
+            parsed.append(event)
+            yield event
+
+    monkeypatch.setattr(JournalFileBackend, "read_logs", counted)
+    lines = len(finished.folder.journal.read_bytes().splitlines())
+    read_study(finished.folder)
+    assert len(parsed) == lines
+    standing(finished.folder)
+    assert len(parsed) == 2 * lines
 
 
 def test_watching_writes_when_something_changed_and_ends(stored: Stored) -> None:

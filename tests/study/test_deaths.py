@@ -1,11 +1,23 @@
 """Which deaths of workers end a trial: those that it caused itself, and those without end."""
 
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 from ray.air.execution._internal import RayActorManager
 from ray.exceptions import ActorDiedError, OutOfMemoryError
 from ray.tune.execution import tune_controller
+from ray.tune.schedulers import TrialScheduler
 
+from core.config import to_dict
 from study.deaths import PATIENCE, Deaths
+from study.execution import _Halt, _LedgerScheduler
+from study.ledger import Ledger, open_study
+from study.progress import Progress
+from study.reading import parse_space
+from study.search_source import SearchSource
+from study.trainable import DYING
 
 SAID = """1 worker(s) were killed due to the node running low on memory. Memory on the node (IP: 10.0.0.1, ID: ab) was \
 9.00GB used / 10.00GB limit (0.9)
@@ -62,6 +74,35 @@ def test_deaths_without_an_epoch_come_to_an_end(error: Exception) -> None:
     reason = die(deaths, LARGE, error, 4)
     assert reason is not None
     assert reason.startswith("its worker died 4 times in epoch 5")
+
+
+def test_a_death_that_was_foretold_is_told_with_its_reason() -> None:
+    deaths = Deaths()
+    for _ in range(PATIENCE):
+        deaths.foretold(0, "gpu7 told: CUDA error: unknown error")
+        reason = die(deaths, LARGE, KILLED)
+    assert reason == "its worker died 4 times in epoch 1, at last because gpu7 told: CUDA error: unknown error"
+    deaths.foretold(0, "gpu7 told: CUDA error: unknown error")
+    assert die(deaths, LARGE, KILLED, 1) is None
+    for _ in range(PATIENCE - 1):
+        reason = die(deaths, LARGE, KILLED, 1)
+    assert reason == "its worker died 4 times in epoch 2"  # of what the last one died, nobody knows
+
+
+def test_last_words_are_no_epoch(tmp_path: Path) -> None:
+    space = parse_space('[study]\ntrials = 1\n[space]\n"loss.alpha" = { low = 0, high = 1 }\n', "tiny.toml")
+    ledger = Ledger(open_study(tmp_path / "journal.log", "search"), SearchSource(space, 1), 10, 0)
+    number = next(ledger.assignments()).number
+    deaths, given_up = Deaths(), dict[int, str]()
+    progress = Progress("search", 1, 0, 10, to_dict(space.base()))
+    scheduler = _LedgerScheduler(ledger, progress, _Halt(threading.Event()), deaths, given_up)
+    trial = SimpleNamespace(config={"number": number})
+    for _ in range(PATIENCE):
+        assert scheduler.on_trial_result(None, trial, {DYING: "gpu7 told: CUDA error"}) == TrialScheduler.CONTINUE
+        with deaths._noticed(_Manager(LARGE), None, KILLED):
+            scheduler.on_trial_error(None, trial)
+    assert ledger.epochs_of(number) == 0
+    assert given_up == {number: "its worker died 4 times in epoch 1, at last because gpu7 told: CUDA error"}
 
 
 def test_tune_is_left_as_it_was() -> None:

@@ -1,5 +1,6 @@
 """What a study begins with: tables that fit each other, and a probe of its own training table."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -129,10 +130,34 @@ def test_a_begun_study_whose_subjects_meet_is_not_gone_on_with(
 def test_namesakes_of_two_data_sets_are_told(
     folder: StudyFolder, train: SliceTable, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    volumes = [volume(number) for number in range(2)]
-    for one in volumes:
-        object.__setattr__(one, "dataset", "followup")
-    test = write_table(tmp_path / "followup.arrow", volumes, TableMetadata())
-    defined(folder, train, test)
+    def made(dataset: str, names: Sequence[str], first: int) -> SliceTable:
+        volumes = [volume(first + place) for place in range(len(names))]
+        people = [replace(one, dataset=dataset, subject=name) for one, name in zip(volumes, names, strict=True)]
+        return write_table(tmp_path / f"{dataset}-{first}.arrow", people, TableMetadata())
+
+    people = ["100307", "100408", "BraTS19_2013_10_1", "sub-OAS30001"]
+    test = made("followup", ["sub-007", *people[:2]], 20)
+    defined(folder, made("baseline", [*people, "sub-007"], 10), test)
     told = capsys.readouterr().err
-    assert told.startswith("2 names of subjects, such as healthy-0, are in both healthy-32.arrow and followup.arrow")
+    assert told.startswith("2 names of subjects, such as 100307, are in both baseline-10.arrow and followup-20.arrow")
+    counted = ["sub-01", "sub-012", "17", "case_0003"]
+    defined(StudyFolder(tmp_path / "other"), made("one", counted, 10), made("two", counted, 20))
+    assert capsys.readouterr().err == ""
+
+
+def test_a_scan_under_two_names_is_refused(folder: StudyFolder, train: SliceTable, tmp_path: Path) -> None:
+    """As of patients whom two releases of a data set call by other names. Slices almost without tissue are alike."""
+    nearly_empty = volume(30)
+    nearly_empty.images[:] = 0
+    nearly_empty.images[:, 3, 3] = 255
+    strangers = [replace(volume(number), subject=f"b-{number}") for number in (31, 32)]
+    first = write_table(tmp_path / "first.arrow", [nearly_empty, *strangers], TableMetadata())
+    patients = [replace(volume(number), dataset="b", subject=f"p-{number}") for number in (20, 1)]
+    empty = replace(nearly_empty, dataset="b", subject="p-30")
+    test = write_table(tmp_path / "patients.arrow", [*patients, empty], TableMetadata())
+    with pytest.raises(
+        StudyError, match=r"patients\.arrow: subject 'b/p-1' has slices of subject 'test/healthy-1' of "
+    ):
+        defined(folder, train, test)
+    assert not folder.root.exists()
+    defined(folder, first, test)

@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import BadStudy
 from study import lock
-from study.lock import LockFile, StudyLock
+from study.lock import LockFile, LockObject, StudyLock
 from study.processes import this_process
 
 
@@ -111,6 +111,52 @@ def test_of_two_drivers_that_find_the_same_dead_one_only_one_takes_over(
     assert place.holder() == first
     assert place.touch(first)
     assert list(tmp_path.iterdir()) == [tmp_path / "driver.lock"]
+
+
+def test_touches_are_seen_past_what_nfs_remembers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client answers stat from its cache, with actimeo=600 for ten minutes; a file that is opened is asked for."""
+    mine = {"host": "here", "pid": 1, "token": "mine"}
+    place = LockFile(tmp_path / "driver.lock")
+    assert place.take(mine)
+    remembered = place.path.stat()
+    monkeypatch.setattr(Path, "stat", lambda _: remembered)
+    before = place.touched()
+    os.utime(place.path, ns=(1, 1))
+    assert place.touched() != before
+
+
+def test_on_object_storage_who_was_pushed_out_stops_before_the_other_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two find a dead one's lock; one takes it over while the other is held up between its look and the deletion."""
+    path, stored = tmp_path / "lock", dict[Path, bytes]()
+    dead, first, second = ({"host": "here", "pid": 1, "token": name} for name in ("dead", "first", "second"))
+    one, other = LockObject(path), LockObject(path)
+    waited: list[float] = []
+    touches: list[bool] = []
+
+    def held_up(which: Path) -> None:
+        monkeypatch.setattr(lock, "withdraw", stored.pop)
+        assert one.remove(dead)
+        assert one.take(first)
+        waited.clear()
+        stored.pop(which)
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        if sum(waited) > lock.BEAT:  # by then the first one has touched its lock
+            touches.append(one.touch(first))
+
+    monkeypatch.setattr(lock, "BEAT", 5.0)
+    monkeypatch.setattr(lock, "read", stored.get)
+    monkeypatch.setattr(lock, "write", stored.__setitem__)
+    monkeypatch.setattr(lock, "withdraw", held_up)
+    monkeypatch.setattr(lock.time, "sleep", sleep)
+    stored[path] = json.dumps(dead).encode()
+    assert other.remove(dead)
+    touches.clear()
+    assert other.take(second)
+    assert touches == [False]
 
 
 def test_who_was_taken_over_is_told_and_leaves_the_new_lock(tmp_path: Path) -> None:

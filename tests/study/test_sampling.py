@@ -75,3 +75,15 @@ def test_many_parameters_are_modelled_one_by_one() -> None:
         study.tell(trial, values[0])
     assert np.mean([trial.params["x0"] for trial in study.trials[40:]]) > 0.8
     assert not study.sampler._multivariate  # type: ignore[attr-defined]
+
+
+def test_the_trials_are_looked_through_once_for_all_values_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of thousands of trials with dozens of parameters each, this was most of what asking took."""
+    looked: list[int] = []
+    monkeypatch.setattr(sampling, "_chosen", lambda trials: looked.append(len(trials)) or _chosen(trials))
+    study = _study(40)
+    study.sampler = sampler(5, 40, 20)
+    trial = study.ask()
+    for name in ("x", *(f"y{number}" for number in range(20))):
+        trial.suggest_float(name, 0, 1)
+    assert 1 <= len(looked) <= 2  # those that ended, and these with those that run

@@ -15,12 +15,12 @@ import torch
 from ray import tune
 
 from core.config import Config, override, to_dict
-from core.errors import BadStorage, HelperDied, TrainingFailed
+from core.errors import BadStorage, BadTable, HelperDied, TrainingFailed
 from core.probes import build_probe
 from core.sample_maps import FILE, read_sample_maps, rows_to_sample
 from core.slices.table import SliceTable, open_table
 from study import trainable
-from study.trainable import FAILED, HALTED, VALUE, epochs, run_trial
+from study.trainable import DYING, FAILED, HALTED, VALUE, epochs, run_trial
 
 ENDS = [
     (TrainingFailed("the loss of epoch 2 is nan; expected a finite number"), FAILED, "the loss of epoch 2 is nan"),
@@ -35,7 +35,10 @@ ENDS = [
     (RuntimeError("shapes do not match"), FAILED, "RuntimeError: shapes do not match (test_trainable.py:"),
     (OSError(errno.ENOSPC, "No space left on device", "/runs/a"), HALTED, "/runs/a: No space left on device"),
     (OSError(errno.ESTALE, "Stale file handle", "/runs/a"), HALTED, "/runs/a: Stale file handle"),
+    (OSError(errno.ENOTCONN, "Transport endpoint is not connected", "/runs/a"), HALTED, "/runs/a: Transport endpoint"),
+    (OSError(errno.ESHUTDOWN, "Cannot send after transport endpoint shutdown"), HALTED, "storage: Cannot send after"),
     (BadStorage("s3://bucket/runs: no answer"), HALTED, "s3://bucket/runs: no answer"),
+    (BadTable("/shared/train.arrow: no such slice table"), HALTED, f"node {os.uname().nodename}: /shared/train.arrow"),
     (OSError(errno.EINVAL, "Invalid argument"), FAILED, "OSError: [Errno 22] Invalid argument"),
 ]
 
@@ -47,17 +50,34 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return found
 
 
-def test_the_death_of_a_helper_is_that_of_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (HelperDied("a process was killed"), []),
+        (
+            torch.AcceleratorError("CUDA error: unspecified launch failure\nmore"),
+            ["CUDA error: unspecified launch fail"],
+        ),
+    ],
+)
+def test_what_later_trainings_of_a_process_would_die_of_is_its_death(
+    error: Exception, words: list[str], told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(_task: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield {"epoch": 1, VALUE: 0.5}
-        raise HelperDied("a process was killed")
+        raise error
 
     ended: list[tuple[int, int]] = []
-    monkeypatch.setattr(tune, "report", lambda _: None)
     monkeypatch.setattr(trainable, "epochs", broken)
     monkeypatch.setattr(os, "kill", lambda *what: ended.append(what))
     run_trial({})
     assert ended == [(os.getpid(), signal.SIGKILL)]
+    assert told[0] == {"epoch": 1, VALUE: 0.5}
+    assert len(told) == 1 + len(words)
+    for result, part in zip(told[1:], words, strict=True):
+        assert list(result) == [DYING]
+        assert part in result[DYING]
+        assert "more" not in result[DYING]
 
 
 @pytest.mark.parametrize(("error", "kind", "words"), ENDS, ids=[f"{kind}-{words[:20]}" for _, kind, words in ENDS])

@@ -5,7 +5,9 @@ from dataclasses import replace
 
 from stored_studies import Stored
 
+from core.best import find_best
 from core.durable import write_json
+from core.retraining import is_current
 from study.page.troubles import warnings_of
 from study.page.verdict import verdict_section
 from study.records import read_study
@@ -37,3 +39,20 @@ def test_test_results_of_another_verdict_are_named(finished: Stored) -> None:
     best = json.loads(finished.folder.best.read_text())
     write_json(finished.folder.best, best | {"seeds": [7]})
     assert named()
+    write_json(finished.folder.best, best | {"controls": {}})
+    assert named()
+
+
+def test_a_verdict_in_other_words_leaves_the_test_unopened(finished: Stored) -> None:
+    """As a search that a newer version repeats: what was tested is the same."""
+    best = json.loads(finished.folder.best.read_text())
+    write_json(finished.folder.best, best | {"verdict": best["verdict"] | {"sentence": "anew"}, "more": True})
+    found = find_best(str(finished.folder.root))
+    assert is_current(found)
+    assert not any("of another verdict" in warning for warning in warnings_of(read_study(finished.folder)))
+    other = {role: table | {"digest": "0" * 32} for role, table in best["tables"].items()}
+    for changed in (
+        {"config": best["config"] | {"score": "mean"}}, {"seeds": [7]}, {"controls": {}}, {"tables": other},
+    ):  # fmt: skip
+        write_json(finished.folder.best, best | changed)
+        assert not is_current(find_best(str(finished.folder.root))), changed
