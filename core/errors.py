@@ -7,6 +7,7 @@
     ├── BadConfig           a value of a configuration or a search space, named by its dotted path
     ├── BadStudy            a study folder that belongs to other data, another space, or is incomplete
     ├── BadStorage          a place that cannot be written to: full, read-only, or gone
+    ├── Halted              a study that waits until its storage or a node of its cluster is mended
     ├── TrainingFailed      a run that cannot go on, such as a loss that is not finite
     └── HelperDied          a process that works for a training was killed; nothing is wrong with the training
 
@@ -55,6 +56,10 @@ class BadStorage(StudyError):
         if errno.errorcode.get(error.errno or 0) not in _STORAGE:
             return None
         return cls(f"{error.filename or 'storage'}: {error.strerror}")
+
+
+class Halted(StudyError):
+    """A study waits until its storage or a node of its cluster is mended; nothing that was recorded is lost."""
 
 
 class TrainingFailed(StudyError):

@@ -39,7 +39,7 @@ class Comparison:
 
         An arm that cannot be trained is left out, with its reason, and the others are compared. best.json names the
         best arm as the winner and the others as its controls, so that `core.train --best` tests all of them. Raises
-        BadStorage when the study's folder cannot be written to, BadStudy when fewer than two arms are left.
+        Halted when the study's folder cannot be written to or a node fails, BadStudy when fewer than two arms are left.
         """
         with resumable():
             return self._run()

@@ -17,6 +17,8 @@ from ray.tune.progress_reporter import TrialProgressCallback
 
 PATIENCE = 4  # deaths within one epoch that end a trial, whatever they came from
 TOO_LARGE = 2  # deaths within one epoch that end it when each time it was what filled the node's memory
+LOST = 3  # trials given up on one node, without an epoch there in between, that are the node's fault
+_IP = re.compile(r"\bip[:=] ?([0-9a-fA-F.:]*[0-9a-fA-F])")
 _USED = re.compile(r"\((?:Actor\((\w+)\)|Task):.*actual memory used=([\d.]+)GB")  # a task: its actor still starts
 _NODE = re.compile(r"was ([\d.]+)GB used / ([\d.]+)GB limit")
 
@@ -35,17 +37,20 @@ class Silent(TrialProgressCallback):
 class _Death:
     """words: what Ray said, '' where it knew nothing. too_large: this worker filled its node's memory.
 
-    counts: whether it may be the trial's fault at all; memory that others took is not.
+    counts: whether it may be the trial's fault at all; memory that others took is not. node: its address, '' where Ray
+    does not tell.
     """
 
     words: str = ""
     too_large: bool = False
     counts: bool = True
+    node: str = ""
 
     @classmethod
     def of(cls, error: Exception, actor: str) -> "_Death":
         if not isinstance(error, OutOfMemoryError):
-            return cls()
+            found = _IP.search(str(error))
+            return cls(node=found[1] if found else "")
         used = [(name, float(size)) for name, size in _USED.findall(str(error))]
         node = _NODE.search(str(error))
         if not used or node is None:
@@ -72,11 +77,23 @@ class Deaths:
     def __init__(self) -> None:
         self._counts: dict[int, _Count] = {}
         self._last_words: dict[int, str] = {}
+        self._lost: dict[str, dict[int, str]] = {}
         self.now = _Death()
 
     def foretold(self, number: int, words: str) -> None:
         """A worker says what it is about to die of."""
         self._last_words[number] = words
+
+    def lives(self, node: str) -> None:
+        """An epoch was recorded on the node with this address."""
+        self._lost.pop(node, None)
+
+    def bad_node(self) -> str | None:
+        """Why the node of the newest death gets no more trials, None while it may: else it would end all of them."""
+        lost = list(self._lost.get(self.now.node, {}).values())
+        if len(lost) < LOST:
+            return None
+        return f"node {self.now.node}: {len(lost)} trials in a row came to nothing there, the last as {lost[-1]}"
 
     def why_to_give_up(self, number: int, epoch: int) -> str | None:
         """Count a death after this recorded epoch. The reason to end the trial, None to start it again."""
@@ -94,7 +111,10 @@ class Deaths:
             return f"out of memory: {death.words}"
         if count.deaths >= PATIENCE:
             why = f", at last because {death.words}" if death.words else ""
-            return f"its worker died {count.deaths} times in epoch {epoch + 1}{why}"
+            reason = f"its worker died {count.deaths} times in epoch {epoch + 1}{why}"
+            if death.node:
+                self._lost.setdefault(death.node, {})[number] = reason
+            return reason
         return None
 
     @contextmanager

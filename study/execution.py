@@ -15,10 +15,11 @@ from uuid import uuid4
 
 from ray import tune
 from ray.tune import Stopper
+from ray.tune.result import NODE_IP
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from core.errors import BadStorage
+from core.errors import BadStorage, Halted
 from core.mirror import address, filesystem, is_remote
 from study.deaths import Deaths, Silent
 from study.events import refusing
@@ -57,7 +58,10 @@ class _Unsaved:
 
 
 class _Halt:
-    """What ends a run and no trial: storage that refuses a write. Trials stay unfinished and go on when it is well."""
+    """What ends a run and no trial: storage that refuses a write, a node that fails what it is given.
+
+    Trials stay unfinished and go on when it is well.
+    """
 
     def __init__(self, interrupted: threading.Event) -> None:
         self.interrupted = interrupted
@@ -145,6 +149,8 @@ class _LedgerScheduler(_Unsaved, FIFOScheduler):
         reason = self.deaths.why_to_give_up(number, epoch)
         if reason:
             self.given_up[number] = reason
+            if bad := self.deaths.bad_node():
+                self.halt.because(bad)
         else:
             self.progress.died(number, epoch, self.deaths.now.words)
 
@@ -162,6 +168,7 @@ class _LedgerScheduler(_Unsaved, FIFOScheduler):
             self.deaths.foretold(number, result[DYING])
         if VALUE not in result:
             return str(TrialScheduler.CONTINUE)
+        self.deaths.lives(result[NODE_IP])
         epoch = result["epoch"]
         if self.ledger.has(number, epoch) and not (result["replayed"] or number in self._repeating):
             self._repeating.add(number)
@@ -203,8 +210,8 @@ def execute(
 ) -> None:
     """Run all remaining assignments, of which there must be some. Returns early when `interrupted` is set.
 
-    Raises BadStorage when the study's folder cannot be written to; nothing that was recorded is lost, and trials that
-    had not ended stay unfinished.
+    Raises Halted when the study's folder cannot be written to or a node fails what it is given; nothing that was
+    recorded is lost, and trials that had not ended stay unfinished.
 
     families: of the probe, those that the objective averages over. folder: checkpoints, one folder per trial.
     attempts: where Tune keeps what it needs while it runs. loggers: Tune's callbacks for other tools.
@@ -223,7 +230,7 @@ def execute(
         while ledger.waiting and not interrupted.is_set():
             _attempt(ledger, task, folder, attempts, slots, progress, halt, deaths, loggers)
     if halt.reason:
-        raise BadStorage(halt.reason)
+        raise Halted(halt.reason)
 
 
 def _attempt(

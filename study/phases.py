@@ -7,7 +7,7 @@ from typing import Any
 
 from core.config import Config, to_dict
 from core.console import out
-from core.errors import BadStorage, BadStudy
+from core.errors import BadStorage, BadStudy, Halted
 from core.mirror import address
 from core.slices.split import require_disjoint
 from study.cluster import Cluster
@@ -99,11 +99,9 @@ def opened(
 
 @contextmanager
 def resumable() -> Iterator[None]:
-    """Around a whole call: storage that refuses a write becomes a sentence which says that nothing is lost."""
+    """Around a whole call: what halts it becomes a sentence which says that nothing is lost."""
     try:
         with refusing():
             yield
-    except BadStorage as storage:
-        raise BadStorage(
-            f"{storage}; finished trials are kept, and the same command goes on when this is mended"
-        ) from None
+    except (BadStorage, Halted) as why:
+        raise Halted(f"{why}; finished trials are kept, and the same command goes on when this is mended") from None

@@ -46,7 +46,7 @@ class Run:
     def search(self) -> Verdict | None:
         """Search, replicate, decide, and write best.json and trials.parquet. None when it was interrupted.
 
-        Raises BadStorage when the study's folder cannot be written to.
+        Raises Halted when the study's folder cannot be written to or a node fails.
         """
         with resumable():
             return self._search()

@@ -14,7 +14,7 @@ from ray import tune
 
 from core.config import from_dict
 from core.device import choose_device, uses_bf16
-from core.errors import BadStorage, BadTable, HelperDied, StudyError
+from core.errors import BadStorage, BadTable, Halted, HelperDied, StudyError
 from core.evaluation import evaluate, objective, scorer_of
 from core.mirror import place
 from core.sample_maps import FILE as SAMPLE_MAPS
@@ -35,10 +35,10 @@ def run_trial(task: dict[str, Any]) -> None:
     the memory that it may take or None, as plain data.
 
     A training that cannot succeed (a loss that is not finite, memory, an error in its code) reports its reason once
-    and ends: trying again would end the same. Storage that refuses its checkpoint, or a table that this node does not
-    see, is no fault of the configuration: it halts the study. A killed worker reports nothing, is started again by Ray,
-    and goes on from its checkpoint; one whose GPU went wrong tells of it and kills itself, as the error stays in its
-    process and every later training there would fail of it.
+    and ends: trying again would end the same. Storage that refuses its checkpoint, or a table or GPU that this node
+    does not see, is no fault of the configuration: it halts the study. A killed worker reports nothing, is started
+    again by Ray, and goes on from its checkpoint; one whose GPU went wrong tells of it and kills itself, as the error
+    stays in its process and every later training there would fail of it.
     """
     try:
         for result in epochs(task):
@@ -54,7 +54,7 @@ def run_trial(task: dict[str, Any]) -> None:
 
 def _end(error: Exception, gpu: float) -> dict[str, str]:
     """What is told of an error: that the trial failed, or that the study halts. gpu: the share that it had."""
-    if isinstance(error, BadStorage):
+    if isinstance(error, BadStorage | Halted):
         return {HALTED: str(error)}
     if isinstance(error, BadTable):  # the driver has read it, so it is this node that does not see it as it is
         return {HALTED: f"node {os.uname().nodename}: {error}"}
@@ -77,7 +77,9 @@ def epochs(task: dict[str, Any]) -> Any:
     if task["memory"]:
         limit(task["memory"])
     torch.set_num_threads(task["threads"])
-    device = choose_device("auto" if task["gpu"] else "cpu")
+    if task["gpu"] and not torch.cuda.is_available():  # on its CPU a training would take days, and nobody would know
+        raise Halted(f"node {os.uname().nodename}: torch {torch.__version__} sees no GPU, of which a trial has a share")
+    device = choose_device("cuda" if task["gpu"] else "cpu")
     if device.type == "cuda" and task["gpu"] < 1:
         # Ray's fraction of a GPU is only admission control; this makes it a limit.
         torch.cuda.set_per_process_memory_fraction(task["gpu"])

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from ray.air.execution._internal import RayActorManager
-from ray.exceptions import ActorDiedError, OutOfMemoryError
+from ray.exceptions import ActorDiedError, OutOfMemoryError, RayActorError
 from ray.tune.execution import tune_controller
 from ray.tune.schedulers import TrialScheduler
 
@@ -87,6 +87,32 @@ def test_a_death_that_was_foretold_is_told_with_its_reason() -> None:
     for _ in range(PATIENCE - 1):
         reason = die(deaths, LARGE, KILLED, 1)
     assert reason == "its worker died 4 times in epoch 2"  # of what the last one died, nobody knows
+
+
+def test_a_node_on_which_trials_come_to_nothing_in_a_row_is_bad() -> None:
+    bad, good = (
+        RayActorError(error_msg=f"The actor died.\n\tpid: 7\n\tip: 10.0.0.{n}\nIts worker has died.") for n in (7, 8)
+    )
+    missing = ValueError("ray::run() (pid=9, ip=10.0.0.7, actor_id=ab)\nModuleNotFoundError: No module named 'cv2'")
+    deaths = Deaths()
+
+    def lose(number: int, error: Exception) -> str | None:
+        for _ in range(PATIENCE):
+            with deaths._noticed(_Manager(LARGE), None, error):
+                for _ in range(2):  # Tune tells some deaths twice
+                    deaths.why_to_give_up(number, 0)
+                found = deaths.bad_node()
+        return found
+
+    assert [lose(0, bad), lose(1, missing), lose(2, good)] == [None] * 3
+    deaths.lives("10.0.0.8")
+    assert lose(3, missing) == (
+        "node 10.0.0.7: 3 trials in a row came to nothing there, the last as its worker died 4 times in epoch 1"
+    )
+    assert [lose(4, good), lose(5, good)] == [None] * 2
+    deaths.lives("10.0.0.7")
+    assert lose(6, bad) is None
+    assert [lose(number, KILLED) for number in range(7, 12)] == [None] * 5  # nobody knows where
 
 
 def test_last_words_are_no_epoch(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import torch
 from ray import tune
 
 from core.config import Config, override, to_dict
-from core.errors import BadStorage, BadTable, HelperDied, TrainingFailed
+from core.errors import BadStorage, BadTable, Halted, HelperDied, TrainingFailed
 from core.probes import build_probe
 from core.sample_maps import FILE, read_sample_maps, rows_to_sample
 from core.slices.table import SliceTable, open_table
@@ -38,6 +38,7 @@ ENDS = [
     (OSError(errno.ENOTCONN, "Transport endpoint is not connected", "/runs/a"), HALTED, "/runs/a: Transport endpoint"),
     (OSError(errno.ESHUTDOWN, "Cannot send after transport endpoint shutdown"), HALTED, "storage: Cannot send after"),
     (BadStorage("s3://bucket/runs: no answer"), HALTED, "s3://bucket/runs: no answer"),
+    (Halted("node gpu7: torch sees no GPU"), HALTED, "node gpu7: torch sees no GPU"),
     (BadTable("/shared/train.arrow: no such slice table"), HALTED, f"node {os.uname().nodename}: /shared/train.arrow"),
     (OSError(errno.EINVAL, "Invalid argument"), FAILED, "OSError: [Errno 22] Invalid argument"),
 ]
@@ -160,5 +161,16 @@ def test_a_trial_without_a_gpu_stays_off_it(task: dict[str, Any], monkeypatch: p
     real = trainable.choose_device
     monkeypatch.setattr(trainable, "choose_device", lambda name: asked.append(name) or real("cpu"))
     next(epochs(task))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     next(epochs(task | {"gpu": 0.25, "folder": task["folder"] + "-gpu"}))
-    assert asked == ["cpu", "auto"]
+    assert asked == ["cpu", "cuda"]
+
+
+def test_a_node_whose_gpu_is_gone_trains_nothing_on_its_cpu(
+    task: dict[str, Any], told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    run_trial(task | {"gpu": 0.25})
+    assert told == [
+        {HALTED: f"node {os.uname().nodename}: torch {torch.__version__} sees no GPU, of which a trial has a share"}
+    ]
