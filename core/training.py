@@ -4,7 +4,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -20,10 +20,11 @@ from core import checkpoint
 from core.adam import adam, align_gradients, align_state, set_rate
 from core.batches import Batches
 from core.captured import Captured, Update
-from core.config import Config, flatten, to_dict
+from core.config import Config, flatten, from_dict, to_dict
 from core.detectors import Batch, Settling
 from core.device import choose_device, uses_bf16
 from core.errors import BadConfig, BadStudy, BadTable, TrainingFailed
+from core.halving import require_halving, require_several_pixels
 from core.mirror import address
 from core.provenance import provenance
 from core.slices.table import SliceTable
@@ -51,16 +52,6 @@ class Epoch:
     metrics: dict[str, float]
     detector: nn.Module
     replayed: bool = False
-
-
-def require_halving(config: Config, height: int, width: int) -> None:
-    """Raise BadConfig when slices of this size cannot be halved as often as the detector does."""
-    side = 2**config.detector.depth
-    if height % side or width % side:
-        raise BadConfig(
-            f"detector.depth = {config.detector.depth}: slices of {height}x{width} cannot be halved that often; "
-            f"expected sides that are multiples of {side}"
-        )
 
 
 def train(
@@ -124,7 +115,7 @@ class _Run:
             torch.manual_seed(seed)
             detector = config.detector.build(config.loss)
         if 2**config.detector.depth == max(table.height, table.width):
-            _require_several_pixels(detector, config, len(rows))
+            require_several_pixels(detector, config, len(rows))
         self.detector = detector.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.bf16 = uses_bf16(config.training, device)
         self.optimiser = adam(self.detector.parameters(), config.training.learning_rate, config.detector.betas, device)
@@ -208,7 +199,10 @@ class _Run:
         return checkpoint.Checkpoint(self.evaluated.state_dict(), tensors, state)
 
     def restore(self, found: checkpoint.Checkpoint, folder: Path) -> None:
-        kept, asked = (flatten({name: state[name] for name in self.identity}) for state in (found.state, self.identity))
+        before = {name: found.state[name] for name in self.identity}
+        with suppress(BadConfig):  # settings that a newer version has are at what they were when there were none
+            before["config"] = to_dict(from_dict(before["config"]))
+        kept, asked = flatten(before), flatten(self.identity)
         for name in sorted(kept.keys() | asked.keys()):
             # The slice score is chosen after training and has no part in it.
             if name != "config.score" and kept.get(name) != asked.get(name):
@@ -229,20 +223,6 @@ class _Run:
             self.average.n_averaged.copy_(found.training["average.n"])
             self.average.module.eval()
         self.detector.eval()
-
-
-def _require_several_pixels(detector: nn.Module, config: Config, slices: int) -> None:
-    """Raise BadConfig when something is to be normalised by one pixel, as a slice is at the greatest depth."""
-    norms = {type(part) for part in detector.modules()}
-    smallest = slices // math.ceil(slices / config.training.batch)  # batches differ by one slice at most
-    at = f"at detector.depth = {config.detector.depth}"
-    if nn.InstanceNorm2d in norms:
-        raise BadConfig(f"detector.norm = 'instance': {at} it sees one pixel of a slice; expected a smaller depth")
-    if nn.BatchNorm2d in norms and smallest == 1:
-        raise BadConfig(
-            f"training.batch = {config.training.batch}: one of the batches of {slices} slices has a single one, and "
-            f"{at} batch normalisation sees one pixel of it; expected another batch or a smaller depth"
-        )
 
 
 @contextmanager

@@ -35,7 +35,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from core.console import err, out
 from core.errors import BadStudy
 from core.mirror import address, place, size
-from study.execution import Slots
+from study.slots import Slots
 
 GPU_SHARE = 0.5
 """Two small trainings at a time end 1.9 times as many trials as one: a GPU waits for each to score and save. Four end

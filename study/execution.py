@@ -8,7 +8,6 @@ import logging
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -26,28 +25,11 @@ from study.events import refusing
 from study.folder import TableReference, training_name
 from study.ledger import CPUS, GPUS, NODE, Assignment, Ledger
 from study.progress import Progress
+from study.slots import Slots
 from study.trainable import DYING, FAILED, HALTED, VALUE, run_trial
 
 # It logs each snapshot of Tune's state that could not be written; nobody reads those, and _Halt tells of the storage.
 logging.getLogger("ray.tune.execution.experiment_state").setLevel(logging.CRITICAL)
-
-
-@dataclass(frozen=True)
-class Slots:
-    """What one trial occupies, how many run at once, and where a node keeps copies of tables.
-
-    memory: bytes that a training may allocate, None for no limit.
-    """
-
-    cpus: int
-    gpus: float
-    count: int
-    cache: Path | None = None
-    memory: int | None = None
-
-    def resources(self) -> dict[str, float]:
-        """What Ray sets aside for a trial."""
-        return {"cpu": self.cpus, "gpu": self.gpus} | ({"memory": self.memory} if self.memory else {})
 
 
 class _Unsaved:

@@ -235,7 +235,7 @@ def _changes_of_space(old: Definition, new: Definition) -> list[str]:
     (before, then), (after, now) = parted(old.space), parted(new.space)
     values = {path: (_told(then, path), _told(now, path)) for path in sorted({**then, **now})}
     found = [f"{path} = {was} then, {told} now" for path, (was, told) in values.items() if was != told]
-    lines = zip_longest(before.splitlines(), after.splitlines(), fillvalue="")
+    lines = zip_longest(before.strip().splitlines(), after.strip().splitlines(), fillvalue="")
     line = next((b or a for a, b in lines if a != b), None)
     return found if line is None else [*found, f"search space {new.space_name}, first at {line.strip()!r}"]
 

@@ -48,8 +48,6 @@ class TrialRecord:
         prefix = f"{EPOCHS} "
         figures = {int(key.removeprefix(prefix)): value for key, value in attributes.items() if key.startswith(prefix)}
         curve = dict(sorted(trial.intermediate_values.items()))
-        if not curve and trial.state == TrialState.COMPLETE and trial.value is not None:
-            curve = {1: trial.value}
         return cls(
             trial.number,
             trial.state,
@@ -63,7 +61,7 @@ class TrialRecord:
             attributes.get(NODE),
             attributes.get(CPUS),
             attributes.get(GPUS),
-            attributes.get(REASON),
+            attributes.get(REASON) if trial.state == TrialState.FAIL else None,
             trial.datetime_start,
             trial.datetime_complete,
         )

@@ -115,6 +115,17 @@ def test_a_folder_of_another_training_is_refused(healthy: SliceTable, tmp_path: 
         next(train(SMALL, other, seed=3, checkpoints=folder))
 
 
+def test_a_training_of_before_a_setting_existed_goes_on(healthy: SliceTable, tmp_path: Path) -> None:
+    training = train(FULL, healthy, seed=3, checkpoints=tmp_path)
+    next(training)
+    training.close()
+    file = tmp_path / "epoch-00001" / "state.json"
+    state = json.loads(file.read_text())
+    assert state["config"]["detector"].pop("norm") == "batch"
+    file.write_text(json.dumps(state))
+    assert [epoch.replayed for epoch in train(FULL, healthy, seed=3, checkpoints=tmp_path)][:2] == [True, False]
+
+
 def test_the_newest_two_checkpoints_are_kept_however_long_their_numbers(healthy: SliceTable, tmp_path: Path) -> None:
     training = train(SMALL, healthy, seed=3, checkpoints=tmp_path)
     next(training)

@@ -10,11 +10,11 @@ from core.config import Config
 from core.device import uses_bf16
 from core.errors import BadInput
 from core.evaluation import evaluate, scorer_of
+from core.halving import require_halving
 from core.mirror import address, fetch
 from core.prediction.inference import NAME, Inference, load_inference, save_inference
 from core.prediction.volume import Predictor
 from core.slices.table import SliceTable, open_table
-from core.training import require_halving
 
 
 def open_detector(

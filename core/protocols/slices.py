@@ -14,6 +14,7 @@ from core.device import choose_device, uses_bf16
 from core.errors import BadInput
 from core.evaluation import evaluate, scorer_of
 from core.floor import floor_scorers
+from core.halving import require_halving
 from core.mirror import address, fetch
 from core.prediction.inference import load_inference
 from core.protocols.beside_paper import Described, beside_paper
@@ -21,7 +22,6 @@ from core.results import detector_entry, floor_entry, leads, pair_differences, v
 from core.slices.alike import require_alike
 from core.slices.split import require_disjoint
 from core.slices.table import SliceTable, open_table
-from core.training import require_halving
 
 
 def score_table(

@@ -29,12 +29,13 @@ from rich.console import Console
 from core.config import to_dict
 from study import execution
 from study.asha import Asha
-from study.execution import Slots, execute
+from study.execution import execute
 from study.folder import TableReference
 from study.ledger import EPOCHS, Ledger, open_study
 from study.progress import Progress
 from study.reading import load_space
 from study.search_source import SearchSource
+from study.slots import Slots
 from tests.benchmarks import tabulated
 
 SPACE = load_space("everything")[1]

@@ -1,6 +1,6 @@
 """Small stored studies: made through Optuna and the project's own writers, so that a change of format shows here."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from core.slices.layout import TableMetadata, VolumeSlices
 from core.slices.table import SliceTable, write_table
 from study.folder import OBJECTIVE, OBJECTIVE_TEXT, Definition, StudyFolder, TableReference
 from study.ledger import CONFIG, CPUS, EPOCHS, GPUS, REASON, SEED, Ledger, open_study
+from study.records import TrialRecord, records_of
 from study.search_source import PAPER, SearchSource
 from study.selection import candidates, decide, plain
 from study.space import Space
@@ -74,6 +75,19 @@ def fill(study: optuna.Study, space: Space, ends: list[End], reason: str) -> Non
             study.tell(trial, 0.1 * epochs + 0.01 * number)
         elif state != LIVE:
             study.tell(trial, state=state)
+
+
+def optimised(objective: Callable[[optuna.Trial], float], count: int, seed: int) -> tuple[TrialRecord, ...]:
+    """Trials of one epoch, drawn at random."""
+
+    def trained(trial: optuna.Trial) -> float:
+        value = objective(trial)
+        trial.report(value, 1)
+        return value
+
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=seed))
+    study.optimize(trained, count)
+    return records_of(study)
 
 
 def replicate(study: optuna.Study, configs: dict[int, Config], seeds: list[int] = SEEDS) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import optuna
 import plotly.graph_objects as go
 import pytest
-from stored_studies import BUDGET, CUT, FAIL, FULL, HOSTILE, MIXED, SEEDS, Stored, replicate
+from stored_studies import BUDGET, CUT, FAIL, FULL, HOSTILE, MIXED, SEEDS, Stored, optimised, replicate
 
 from core.config import Config
 from core.heat import heat_of
@@ -97,9 +97,8 @@ def test_importance_uses_full_budget_trials_or_all_at_the_first_rung(trials_of: 
 
 
 def test_importance_finds_the_parameter_that_decides() -> None:
-    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=1))
-    study.optimize(lambda trial: trial.suggest_float("loud", 0, 1) + 0 * trial.suggest_float("mute", 0, 1), n_trials=60)
-    info = importance_info(records_of(study))
+    found = optimised(lambda t: t.suggest_float("loud", 0, 1) + 0 * t.suggest_float("mute", 0, 1), 60, seed=1)
+    info = importance_info(found)
     assert info.shares[0][0] == "loud"
     assert info.shares[0][1] > 0.8
     assert info.doubt == ""
@@ -219,9 +218,10 @@ def test_the_best_trials_reached_the_full_budget(trials_of: Make) -> None:
 
 
 def test_text_from_outside_carries_no_markup(trials_of: Make) -> None:
-    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
-    study.optimize(lambda t: t.suggest_float(HOSTILE, 0, 1) + len(t.suggest_categorical("kind", [HOSTILE, "b"])), 12)
-    figures = [*drawings(trials_of(MIXED, HOSTILE)), *drawings(records_of(study))]
+    outside = optimised(
+        lambda t: t.suggest_float(HOSTILE, 0, 1) + len(t.suggest_categorical("kind", [HOSTILE, "b"])), 12, 0
+    )
+    figures = [*drawings(trials_of(MIXED, HOSTILE)), *drawings(outside)]
     figures.append(draw_families(families_info([(HOSTILE, HOSTILE, [{f"family.{HOSTILE}.average_precision": 0.5}])])))
     for figure in figures:
         assert "<script" not in str(figure.to_dict())

@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import optuna
 import pytest
-from stored_studies import CUT, FAIL, FULL, HOSTILE, MIXED, Stored
+from stored_studies import CUT, FAIL, FULL, HOSTILE, MIXED, Stored, optimised
 
 from study.figures.axes import axis_of, place_of
 from study.figures.contour import contour_info, draw_contour
 from study.figures.slices import draw_slices, slices_info
 from study.figures.thinning import thinned
 from study.page.trials import COLUMNS, trials_data
-from study.records import TrialRecord, read_study, records_of
+from study.records import TrialRecord, read_study
 
 Make = Callable[..., tuple[TrialRecord, ...]]
 
@@ -26,9 +26,7 @@ def hilly(count: int) -> tuple[TrialRecord, ...]:
         trial.suggest_categorical("kind", ["a", "b"])
         return float(1 - (loud - 0.5) ** 2 - 0.05 * abs(place_of(trial.distributions["rate"], rate) - 0.5))  # type: ignore[operator]
 
-    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=3))
-    study.optimize(objective, n_trials=count)
-    return records_of(study)
+    return optimised(objective, count, seed=3)
 
 
 def test_a_slice_holds_every_trial_that_has_the_parameter(trials_of: Make) -> None:

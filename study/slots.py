@@ -1,0 +1,22 @@
+"""The places that trials run in."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Slots:
+    """What one trial occupies, how many run at once, and where a node keeps copies of tables.
+
+    memory: bytes that a training may allocate, None for no limit.
+    """
+
+    cpus: int
+    gpus: float
+    count: int
+    cache: Path | None = None
+    memory: int | None = None
+
+    def resources(self) -> dict[str, float]:
+        """What Ray sets aside for a trial."""
+        return {"cpu": self.cpus, "gpu": self.gpus} | ({"memory": self.memory} if self.memory else {})
