@@ -95,9 +95,7 @@ def verdict(values: Mapping[str, Sequence[float]], pairs: Sequence[Pair]) -> str
     seeds = len(next(iter(values.values())))
     below = [pair.second for pair in pairs if pair.apart and pair.first == best]
     rest = [name for name in values if name != best and name not in below]
-    least, most = (f"{difference:.3f}" for difference in detectable(values))
-    needed = f"about {least}" if least == most else f"about {least} to {most}, by pair,"
-    reach = f"{seeds} seeds can show differences of {needed} here"
+    reach = _reach(seeds, *detectable(values))
     if not rest:
         return f"{best} is clearly best: apart from every other arm ({', '.join(below)}). {reach}."
     apart = f"; it is clearly above {', '.join(below)}" if below else ""
@@ -107,6 +105,19 @@ def verdict(values: Mapping[str, Sequence[float]], pairs: Sequence[Pair]) -> str
         f"No clear winner: {best} has the highest mean, {means[best]:.4f}, but is not clearly above {', '.join(rest)}"
         f"{apart}.{besides} {reach}."
     )
+
+
+def _reach(seeds: int, least: float, most: float) -> str:
+    """Objectives lie between 0 and 1, and so no two differ by more."""
+    if least >= 1:
+        return f"{seeds} seeds can show no difference here"
+    if most >= 1:
+        return (
+            f"{seeds} seeds can show differences of about {least:.3f} here at best, and none of the least certain pair"
+        )
+    low, high = f"{least:.3f}", f"{most:.3f}"
+    needed = f"about {low}" if low == high else f"about {low} to {high}, by pair,"
+    return f"{seeds} seeds can show differences of {needed} here"
 
 
 def _student(differences: np.ndarray) -> float:

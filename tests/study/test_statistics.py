@@ -94,3 +94,12 @@ def test_arms_without_spread() -> None:
     assert pairs["a", "c"].p == 0.0
     with pytest.raises(ValueError, match="two arms"):
         compare({"a": (0.1, 0.2)})
+
+
+def test_no_objectives_differ_by_more_than_one() -> None:
+    wild = {"sure": (0.50, 0.51, 0.50), "near": (0.40, 0.42, 0.41), "wild": (0.10, 0.95, 0.20)}
+    least, most = detectable(wild)
+    assert least < 1 < most
+    assert f"differences of about {least:.3f} here at best, and none of the" in verdict(wild, compare(wild))
+    hopeless = {"wild": wild["wild"], "sure": wild["sure"]}
+    assert "3 seeds can show no difference here" in verdict(hopeless, compare(hopeless))
