@@ -15,11 +15,11 @@ from core.config import Config, to_dict
 from core.detectors import AAE
 from core.errors import BadStudy
 from study.folder import StudyFolder, find_study
+from study.page import tested
 from study.page.chosen import chosen_section, search_command
 from study.page.document import page
 from study.page.html import Html, join, paragraphs, tag
 from study.page.shown import shown_section
-from study.page.tested import tested_section
 from study.page.troubles import troubles_section
 from study.page.verdict import verdict_section
 from study.records import TrialRecord, read_study
@@ -206,6 +206,6 @@ def test_masks_are_told_of_methods_that_see_outliers_alone(finished_once: Stored
     alone = replace(record, best=record.best | {"config": config}, evaluation=record.evaluation | {"entries": entries})
     text = page(alone)
     assert "Trial 6: aae" in text
-    assert "brush masks" not in tested_section(alone).body
-    assert "brush masks" in tested_section(record).body
+    assert "brush masks" not in tested.tested_section(alone).body
+    assert "brush masks" in tested.tested_section(record).body
     assert "sees no pseudo-outliers" in shown_section(alone).body
