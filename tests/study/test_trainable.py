@@ -158,11 +158,16 @@ def test_a_nodes_cache_changes_nothing(task: dict[str, Any], tmp_path: Path) -> 
 
 def test_a_trial_without_a_gpu_stays_off_it(task: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    real = trainable.choose_device
-    monkeypatch.setattr(trainable, "choose_device", lambda name: asked.append(name) or real("cpu"))
-    next(epochs(task))
+
+    def choose(name: str) -> None:
+        asked.append(name)
+        raise NotImplementedError
+
+    monkeypatch.setattr(trainable, "choose_device", choose)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    next(epochs(task | {"gpu": 0.25, "folder": task["folder"] + "-gpu"}))
+    for gpu in (0, 0.25):
+        with pytest.raises(NotImplementedError):
+            next(epochs(task | {"gpu": gpu}))
     assert asked == ["cpu", "cuda"]
 
 
