@@ -15,7 +15,7 @@ from core.families import held_out_families
 from study.arms import Ablation
 from study.ledger import REASON, Ledger, open_study
 from study.phases import Phases, resumable
-from study.records import TrialRecord
+from study.records import TrialRecord, records_of
 from study.replicates import ReplicateSource, configured, leaders
 from study.running import BEST_FORMAT, REPLICATES, checkpoints, objective_told
 from study.search_source import SearchSource
@@ -59,7 +59,7 @@ class Comparison:
             judged[name] = self._families_of(name, searched)
             if not self._search(name, searched, judged[name]):
                 return None
-            best = leaders(searched, 1)
+            best = leaders(records_of(searched), 1)
             if best:
                 chosen[name] = configured(searched, best[0])
             else:

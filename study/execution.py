@@ -106,12 +106,10 @@ class _LedgerSearcher(_Unsaved, Searcher):
                 self.ledger.again(number)
             self.progress.ended(number, self.ledger.finish(number), self.ledger)
 
-    # The ledger's storage is what a restart reads; Tune's own copy of a searcher would be a second truth.
+    # The ledger's storage is what a restart reads. Tune's own copy of a searcher would be a second truth, so nothing is
+    # kept, and there is no `restore`.
     def save(self, checkpoint_path: str) -> None:
         Path(checkpoint_path).write_bytes(b"")
-
-    def restore(self, checkpoint_path: str) -> None:
-        raise NotImplementedError("a study goes on from its journal; start it again instead of restoring Tune")
 
 
 class _LedgerScheduler(_Unsaved, FIFOScheduler):

@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from core.config import Config, from_dict
 from study.ledger import CONFIG
+from study.records import TrialRecord, best_first
 from study.search_source import PAPER
 
 _SCORED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -49,17 +50,16 @@ def configured(study: optuna.Study, number: int) -> Config:
     return from_dict(study.get_trials(deepcopy=False)[number].user_attrs[CONFIG])
 
 
-def leaders(study: optuna.Study, top: int) -> list[int]:
-    """Numbers of the best trials by objective, best first; equal configurations count once.
+def leaders(trials: Sequence[TrialRecord], top: int) -> list[int]:
+    """Numbers of the best trials of a search by objective, best first; equal configurations count once.
 
     Those at full budget come first. Where early stopping left fewer than `top` of these, the places are filled by the
     trials that were stopped last, the better first: replication trains them in full, so the comparison stays fair, and
     a winner always has somebody to beat.
     """
-    ended = [trial for trial in study.get_trials(deepcopy=False) if trial.state in _SCORED]
-    found: list[FrozenTrial] = []
-    for trial in sorted(ended, key=_rank):
-        if not any(trial.user_attrs[CONFIG] == other.user_attrs[CONFIG] for other in found):
+    found: list[TrialRecord] = []
+    for trial in best_first(trials):
+        if trial.state in _SCORED and all(trial.config != other.config for other in found):
             found.append(trial)
     return [trial.number for trial in found[:top]]
 
@@ -75,8 +75,3 @@ def with_own(study: optuna.Study, leading: list[int]) -> tuple[list[int], int | 
         return leading, None
     same = [number for number in leading if ended[number].user_attrs[CONFIG] == ended[own].user_attrs[CONFIG]]
     return (leading, same[0]) if same else ([*leading, own], own)
-
-
-def _rank(trial: FrozenTrial) -> tuple[bool, int, float, int]:
-    last = max(trial.intermediate_values, default=0)
-    return trial.state != TrialState.COMPLETE, -last, -(trial.value or 0.0), trial.number

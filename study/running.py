@@ -15,6 +15,7 @@ from study.events import Events
 from study.folder import OBJECTIVE, OBJECTIVE_TEXT, Definition, StudyFolder, training_name
 from study.ledger import Ledger, open_study
 from study.phases import Phases, resumable
+from study.records import records_of
 from study.replicates import ReplicateSource, configured, leaders, with_own
 from study.search_source import SearchSource
 from study.selection import Candidate, Verdict, candidates, decide, plain
@@ -28,7 +29,7 @@ REPLICATES = "replicates"
 def best_trials(folder: StudyFolder, top: int) -> list[FrozenTrial]:
     """The best trials of another study, to begin a new one with. Raises BadStudy when it has none."""
     study = Events(folder, folder.definition()).recorded("search").get("search")
-    numbers = leaders(study, top) if study else []
+    numbers = leaders(records_of(study), top) if study else []
     if study is None or not numbers:
         raise BadStudy(f"{folder.root}: no trial of it was scored, so there is nothing to fork from")
     return [study.get_trials(deepcopy=False)[number] for number in numbers]
@@ -65,7 +66,7 @@ class Run:
         if not finished:
             return None
 
-        best, own = with_own(trials, leaders(trials, plan.top))
+        best, own = with_own(trials, leaders(records_of(trials), plan.top))
         if not best:
             raise BadStudy(f"{folder.root}: no trial was scored; trials.parquet says why each ended")
         replicates = open_study(storage, events.named(REPLICATES))

@@ -10,7 +10,8 @@ from core.mirror import is_remote
 from study.folder import StudyFolder
 from study.lock import driver
 from study.recorded_space import arms_of, searching_arms
-from study.records import StudyRecord, TrialRecord, best_first, read_study
+from study.records import StudyRecord, TrialRecord, read_study
+from study.replicates import leaders
 
 
 def watch(
@@ -64,13 +65,8 @@ def _is_verdict_of_now(record: StudyRecord) -> bool:
         ended = runs.setdefault(run.params.get("trial"), set())
         ended |= {run.params.get("seed")} if run.state == TrialState.COMPLETE else set()
     whole = {trial for trial, seeds in runs.items() if seeds >= set(best["seeds"])}
-    configs: list[Any] = []
-    for trial in best_first(record.with_state(TrialState.COMPLETE, TrialState.PRUNED)):
-        if record.space and len(configs) < record.space.study.top and trial.config not in configs:
-            configs.append(trial.config)
-            if trial.number not in runs:
-                return False
-    return whole == {one["trial"] for one in best["replicates"]}
+    top = record.space.study.top if record.space else 0
+    return runs.keys() >= set(leaders(record.trials, top)) and whole == {one["trial"] for one in best["replicates"]}
 
 
 def _too_few_arms(record: StudyRecord) -> bool:

@@ -8,6 +8,7 @@ from optuna.trial import TrialState
 
 from core.config import Config, override, to_dict
 from study.ledger import CONFIG, Ledger
+from study.records import records_of
 from study.replicates import ReplicateSource, configured, leaders, with_own
 from study.search_source import PAPER
 
@@ -28,22 +29,22 @@ def _study(ends: list[tuple[TrialState, int, float, float]]) -> optuna.Study:
 
 def test_full_budget_leads_whatever_stopped_trials_reached() -> None:
     study = _study([(FULL, 9, 0.2, 0.1), (CUT, 3, 0.9, 0.2), (FULL, 9, 0.4, 0.3), (FAIL, 1, 0.95, 0.4)])
-    assert leaders(study, 2) == [2, 0]
+    assert leaders(records_of(study), 2) == [2, 0]
 
 
 def test_places_left_open_go_to_those_stopped_last() -> None:
     study = _study([(CUT, 1, 0.9, 0.1), (FULL, 9, 0.2, 0.2), (CUT, 3, 0.5, 0.3), (CUT, 3, 0.6, 0.4), (FAIL, 0, 0, 0.5)])
-    assert leaders(study, 3) == [1, 3, 2]
-    assert leaders(study, 9) == [1, 3, 2, 0]
+    assert leaders(records_of(study), 3) == [1, 3, 2]
+    assert leaders(records_of(study), 9) == [1, 3, 2, 0]
 
 
 def test_equal_configurations_count_once() -> None:
     study = _study([(FULL, 9, 0.2, 0.1), (FULL, 9, 0.4, 0.1), (FULL, 9, 0.3, 0.2)])
-    assert leaders(study, 3) == [1, 2]
+    assert leaders(records_of(study), 3) == [1, 2]
 
 
 def test_a_study_without_scores_has_no_leaders() -> None:
-    assert leaders(_study([(FAIL, 0, 0, 0.1)]), 2) == []
+    assert leaders(records_of(_study([(FAIL, 0, 0, 0.1)])), 2) == []
 
 
 def test_the_presets_own_choice_is_replicated_as_well() -> None:
@@ -61,7 +62,7 @@ def test_the_presets_own_choice_is_replicated_as_well() -> None:
 
 def test_every_pair_is_handed_out_once() -> None:
     search = _study([(FULL, 9, 0.2, 0.1), (FULL, 9, 0.4, 0.3)])
-    source = ReplicateSource(partial(configured, search), leaders(search, 2), [1000, 1001, 1002])
+    source = ReplicateSource(partial(configured, search), leaders(records_of(search), 2), [1000, 1001, 1002])
     study = optuna.create_study(direction="maximize")
     source.prepare(study)
     source.prepare(study)  # a restart enqueues nothing twice
