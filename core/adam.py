@@ -11,7 +11,7 @@ def adam(
 ) -> torch.optim.Adam:
     """For weights on this device. On a GPU the learning rate is a tensor, which `set_rate` changes where it lies."""
     if device.type != "cuda":
-        return torch.optim.Adam(weights, rate, betas)
+        return torch.optim.Adam(weights, rate, betas, fused=True)
     return torch.optim.Adam(weights, torch.tensor(rate, device=device), betas, capturable=True, fused=True)
 
 

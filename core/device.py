@@ -25,4 +25,5 @@ def uses_bf16(training: Training, device: torch.device) -> bool:
         return training.precision == "bf16"
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.cpu._is_avx512_bf16_supported())
+    # Instructions for bf16 without tiles (AVX-512 BF16) took 1.1 to 1.6 times as long as fp32; docs/speed.md.
+    return bool(torch.cpu._is_amx_tile_supported())

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from core.allocation import keep_freed_memory
 from core.config import ScoreName
 from core.detectors import Detector
 from core.folding import folded
@@ -112,6 +113,8 @@ def evaluate(
     scorer: Scorer, table: SliceTable, *, device: torch.device, batch: int = 64, by_size: bool = False
 ) -> Evaluation:
     """Score every slice of a table. by_size: keep results by size of lesion too. Raises ValueError for NaN in a map."""
+    if device.type == "cpu":
+        keep_freed_memory()
     counts = counting(device)
     sample: dict[ScoreName, list[Tensor]] = {name: [] for name in SCORES}
     area = lesion_areas(table) if by_size else np.empty(0, np.int64)

@@ -18,6 +18,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
 from core import checkpoint
 from core.adam import adam, align_gradients, align_state, set_rate
+from core.allocation import keep_freed_memory
 from core.batches import Batches
 from core.captured import Captured, Update
 from core.config import Config, flatten, from_dict, to_dict
@@ -120,6 +121,8 @@ class _Run:
         self.bf16 = uses_bf16(config.training, device)
         self.optimiser = adam(self.detector.parameters(), config.training.learning_rate, config.detector.betas, device)
         cuda = device.type == "cuda"
+        if not cuda:
+            keep_freed_memory()
         self.update: Update = self._update
         if cuda and not config.detector.staged:
             self.update = Captured(self._update, device)

@@ -2,13 +2,13 @@
 
     python -m tests.benchmarks.bench_evaluation [cpu|cuda [SLICES [SIDE [BASE]]]]
 
-Both in turns in one run. Times are printed, never asserted: they belong to the machine.
+Both in turns in one run, each in a process of its own. Times are printed, never asserted: they belong to the machine.
 """
 
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from core.config import Config
 from core.detectors.segmenter import Segmenter, SegmenterDetector
 from core.evaluation import evaluate, scorer_of
-from core.slices import SliceTable, TableMetadata, VolumeSlices, write_table
+from core.slices import SliceTable, TableMetadata, VolumeSlices, open_table, write_table
+from tests.benchmarks.apart import apart
 from tests.benchmarks.rows import Row
 
 PER_VOLUME = 32
@@ -72,20 +73,31 @@ def ours(detector: SegmenterDetector, slices: SliceTable, device: torch.device) 
     return evaluate(scorer_of(detector), slices, device=device).figures()
 
 
+def again_and_again(
+    way: Callable[..., dict[str, float]], path: Path, base: int, device: torch.device
+) -> Iterator[dict[str, float]]:
+    """The figures of one way of evaluating, for ever."""
+    slices, detector = open_table(path), network(base, device)
+    while True:
+        yield way(detector, slices, device)
+
+
 def compared(device: torch.device, count: int, side: int, base: int, rounds: int = 2) -> tuple[Row, dict[str, float]]:
     """The row of both, and how far figures that both have lie apart."""
     took: dict[str, float] = {}
     found: dict[str, dict[str, float]] = {}
-    ways: dict[str, Callable[..., dict[str, float]]] = {"ours": ours, "theirs": plain_loop}
     with tempfile.TemporaryDirectory() as folder:
-        slices, detector = table(Path(folder), count, side), network(base, device)
-        for number in range(rounds):
-            for name, way in ways.items():
-                if name == "theirs" and number and took[name] > LONG:
-                    continue
-                start = time.perf_counter()
-                found[name] = way(detector, slices, device)
-                took[name] = min(took.get(name, np.inf), time.perf_counter() - start)
+        path = table(Path(folder), count, side).path
+        with (
+            apart(again_and_again, ours, path, base, device) as ours_once,
+            apart(again_and_again, plain_loop, path, base, device) as theirs_once,
+        ):
+            for number in range(rounds):
+                for name, once in (("ours", ours_once), ("theirs", theirs_once)):
+                    if name == "theirs" and number and took[name] > LONG:
+                        continue
+                    found[name], seconds = once()
+                    took[name] = min(took.get(name, np.inf), seconds)
     gaps = {name: found["ours"][name] - value for name, value in found["theirs"].items()}
     remark = f"{count} slices of {side} x {side}, base {base}; AP {gaps['pixel.average_precision']:+.0e}"
     return Row(f"evaluation on {device.type}", took["ours"], took["theirs"], "s", remark), gaps

@@ -1,18 +1,20 @@
-"""Training steps against the loop that one would write: fp32, Adam, a DataLoader, the same U-Net, in turns in one run.
+"""Training steps against the loop that one would write: fp32, Adam, a DataLoader, the same U-Net.
 
     python -m tests.benchmarks.bench_training [cpu|cuda]
 
-A step includes its share of making the batch. On a GPU whole trainings on 4,050 slices are timed instead, and the plain
-loop gets four worker processes too. Times are printed, never asserted: they belong to the machine.
+In turns in one run, each in a process of its own. A step includes its share of making the batch. On a GPU whole
+trainings on 4,050 slices are timed instead, and the plain loop gets four worker processes too. Times are printed, never
+asserted: they belong to the machine.
 """
 
 import math
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,9 +23,11 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 from core.config import Config, override
+from core.device import uses_bf16
 from core.slices.layout import TableMetadata, VolumeSlices
-from core.slices.table import SliceTable, write_table
+from core.slices.table import SliceTable, open_table, write_table
 from core.training import _Run, train
+from tests.benchmarks.apart import apart
 from tests.benchmarks.bench_synthesis import plain, slices
 from tests.benchmarks.rows import Row
 
@@ -66,14 +70,19 @@ def plain_steps(config: Config, images: np.ndarray, device: str, workers: int = 
             yield loss.item()
 
 
-def our_steps(config: Config, table: SliceTable, device: str) -> Iterator[Tensor]:
-    """The loss after each step of this project's training, for ever; nothing waits for a GPU."""
-    endless = override(config, {"training.epochs": 100_000})
+def our_steps(config: Config, path: Path, device: str) -> Iterator[Tensor]:
+    """The loss after each step of this project's training on a table, for ever; nothing waits for a GPU."""
+    endless, table = override(config, {"training.epochs": 100_000}), open_table(path)
     run = _Run(endless, table, 0, np.arange(len(table)), torch.device(device))
     run.detector.train()
     for number in range(1, endless.training.epochs):
         for batch, _ in run.batches.epoch(number):
             yield run.step(batch)
+
+
+def losses(make: Callable[..., Iterator[Tensor | float]], *arguments: Any) -> Iterator[float]:
+    """As numbers, so a step is over when its loss is here."""
+    return (float(loss) for loss in make(*arguments))
 
 
 def table_of(images: np.ndarray, path: Path) -> SliceTable:
@@ -90,19 +99,20 @@ def step_row(name: str, size: tuple[int, int, int], device: str, rounds: int) ->
     config = override(Config(), {"detector.base": base, "training.batch": batch})
     images = slices(2 * batch, side)
     with tempfile.TemporaryDirectory() as folder:
-        steps = (
-            our_steps(config, table_of(images, Path(folder) / "t.arrow"), device),
-            plain_steps(config, images, device),
-        )
-        took: tuple[list[float], list[float]] = ([], [])
-        for number in range(rounds + 1):
-            for way, times in zip(steps, took, strict=True):
-                began = time.perf_counter()
-                if not math.isfinite(next(way)):
-                    raise AssertionError("a loss is not finite; nothing is timed that is not right")
-                if number:
-                    times.append(time.perf_counter() - began)
-    bf16 = "bf16" if torch.device(device).type == "cuda" or torch.cpu._is_avx512_bf16_supported() else "fp32"
+        table = table_of(images, Path(folder) / "t.arrow")
+        with (
+            apart(losses, our_steps, config, table.path, device) as ours_once,
+            apart(losses, plain_steps, config, images, device) as theirs_once,
+        ):
+            took: tuple[list[float], list[float]] = ([], [])
+            for number in range(rounds + 1):
+                for once, times in zip((ours_once, theirs_once), took, strict=True):
+                    loss, seconds = once()
+                    if not math.isfinite(loss):
+                        raise AssertionError("a loss is not finite; nothing is timed that is not right")
+                    if number:
+                        times.append(seconds)
+    bf16 = "bf16" if uses_bf16(config.training, torch.device(device)) else "fp32"
     ours, theirs = (median(times) for times in took)
     return Row(
         f"a training step, {name}", ours, theirs, "s", f"base {base}, {side} x {side}, batch {batch}, ours {bf16}"

@@ -52,7 +52,7 @@ def timed(work: Callable[[], object], rounds: int = 3) -> float:
 def training(folder: Path, side: int) -> float:
     """Seconds of a step of eight slices, base 8."""
     config = override(Config(), {"detector.base": 8, "training.batch": 8})
-    steps = our_steps(config, table_of(slices(16, side), folder / f"{side}.arrow"), "cpu")
+    steps = our_steps(config, table_of(slices(16, side), folder / f"{side}.arrow").path, "cpu")
     return timed(lambda: next(steps), 6)
 
 

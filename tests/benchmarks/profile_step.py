@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         table = table_of(images, Path(folder) / "t.arrow")
         ways = {
-            "ours": our_steps(config, table, chosen.device),
+            "ours": our_steps(config, table.path, chosen.device),
             "plain loop": plain_steps(config, images, chosen.device),
         }
         for name, steps in ways.items():

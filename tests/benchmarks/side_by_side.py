@@ -18,7 +18,6 @@ import torch
 
 from core.config import Config, override
 from core.cores import usable_cores
-from core.slices.table import open_table
 from tests.benchmarks.bench_synthesis import slices
 from tests.benchmarks.bench_training import SIZES, our_steps, table_of
 
@@ -38,7 +37,7 @@ class Throughput(NamedTuple):
 def _work(path: Path, config: Config, device: str, threads: int, steps: int, together: Barrier) -> None:
     try:
         torch.set_num_threads(threads)
-        training = our_steps(config, open_table(path), device)
+        training = our_steps(config, path, device)
         for _ in range(WARM):
             next(training)
         together.wait()

@@ -1,0 +1,41 @@
+"""Memory that steps on a CPU reuse, and how precisely they compute there."""
+
+import platform
+import resource
+
+import pytest
+import torch
+
+from core.allocation import keep_freed_memory
+from core.config import Training
+from core.device import uses_bf16
+
+PAGES = 16_384  # of 64 MiB, twice what glibc takes from the heap by itself
+
+
+def _faults() -> int:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(PAGES * 1024)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told to keep memory")
+def test_a_tensor_reuses_the_memory_of_the_last_one() -> None:
+    assert keep_freed_memory()
+    _faults()
+    assert _faults() < PAGES / 16
+
+
+def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("musl", "1.2"))
+    assert not keep_freed_memory.__wrapped__()
+
+
+@pytest.mark.parametrize("tiles", [True, False])
+@pytest.mark.parametrize(("precision", "expected"), [("auto", None), ("bf16", True), ("fp32", False)])
+def test_bf16_on_a_cpu_needs_tiles_unless_asked_for(
+    tiles: bool, precision: str, expected: bool | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: tiles)
+    training = Training(precision=precision)  # type: ignore[arg-type]
+    assert uses_bf16(training, torch.device("cpu")) is (tiles if expected is None else expected)
