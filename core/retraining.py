@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from core.best import Best, digest, is_of
@@ -14,10 +16,10 @@ from core.checkpoint import save_detector
 from core.config import Config, to_dict
 from core.device import choose_device, uses_bf16
 from core.durable import write_json
-from core.evaluation import Scorer, evaluate, objective, scorer_of
+from core.evaluation import Evaluation, Scorer, evaluate, objective, scorer_of
 from core.examples import write_examples
 from core.families import held_out_families
-from core.floor import floor_scorers
+from core.floor import Baseline, floor_scorers
 from core.jobs import Job, trained
 from core.mirror import fetch
 from core.panels import look, rows_to_show, write_panels
@@ -52,33 +54,10 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
     table, probe = best.table("train"), best.table("probe")
     rows = table.rows_without(probe.subjects)
     seeds: list[int] = best.data["seeds"]
-    jobs = [
-        Job(name, config, seed, table, rows, str(chosen), target / "checkpoints" / f"{_digest(config)}-{seed}")
-        for name, config in best.configs.items()
-        for seed in seeds
-    ]
-    lying = {job.folder for job in jobs if best.take_over(job.name, job.seed, job.folder)}
-    if lying:
-        say(f"{len(lying)} trainings taken over from the study's replicates")
-    say(f"training {', '.join(best.configs)} under seeds {', '.join(map(str, seeds))}")
-    seconds: dict[str, list[float]] = {}
-    taken = dict.fromkeys(best.configs, 0)
-    detectors: dict[str, list[nn.Module]] = {}
-    for job, spent in trained(jobs):
-        over = job.folder in lying and not spent.epochs  # a checkpoint of another format was passed over
-        how = f"taken over, {spent.seconds:.0f} s in the study" if over else f"trained, {spent.seconds:.0f} s"
-        say(f"{job.name}, seed {job.seed}: {how}")
-        taken[job.name] += over
-        seconds.setdefault(job.name, []).append(spent.seconds)
-        # Everything is in the checkpoint by now, so this trains nothing: it is how the weights come back.
-        *_, last = job.epochs()
-        detectors.setdefault(job.name, []).append(last.detector)
-
-    winner = best.configs["winner"]
-    bf16 = {name: uses_bf16(config.training, chosen) for name, config in best.configs.items()}
+    found = _train(best, table, rows, target / "checkpoints", chosen, say)
+    winner = found.detectors["winner"]
     on_probe = {
-        name: [evaluate(scorer_of(each, bf16=bf16[name]), probe, device=chosen) for each in found]
-        for name, found in detectors.items()
+        name: [evaluate(scorer, probe, device=chosen) for scorer in scorers] for name, scorers in found.scorers.items()
     }
     families = best.data["objective"].get("families") or held_out_families(probe)
     objectives = [objective(evaluation.figures(), families) for evaluation in on_probe["winner"]]
@@ -88,7 +67,7 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
         for name, baseline in baselines.items()
     }
     shipped = int(np.argmax(objectives))
-    save_detector(target, detectors["winner"][shipped], winner)
+    save_detector(target, winner[shipped], best.configs["winner"])
     save_inference(target, Inference.of(table, on_probe["winner"][shipped]))
     result: dict[str, Any] = {
         "format": FORMAT,
@@ -97,61 +76,77 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
         "seeds": seeds,
         "shipped": {"seed": seeds[shipped], "rule": "highest objective on the probe", "objectives": objectives},
         "floor_objectives": floor_objectives,
-        "provenance": provenance(chosen) | {"bf16": bf16["winner"]},
-        "seconds_per_training": {name: float(np.mean(spent)) for name, spent in seconds.items()},
-        "taken_over": taken,
+        "provenance": provenance(chosen) | {"bf16": found.bf16["winner"]},
+        "seconds_per_training": {name: float(np.mean(spent)) for name, spent in found.seconds.items()},
+        "taken_over": found.taken,
         "tables": {role: _recorded(one) for role, one in (("train", table), ("probe", probe))},
         "test": None,
         "entries": [],
     }
     if best.data["tables"]["test"]:
         say("choosing post-processing on the probe")
-        steps = [_step(detector, probe, chosen, bf16["winner"]) for detector in detectors["winner"]]
+        steps = [_step(detector, probe, chosen, found.bf16["winner"]) for detector in winner]
         test = best.table("test")
         require_disjoint(train=tuple(np.unique(table.subject[rows])), probe=probe.subjects, test=test.subjects)
         opened = _opened_before(target / "evaluation.json", test) + 1
         often = "once" if opened == 1 else f"again, {opened} times now, so its figures are no longer of unseen data"
         say(f"opening the test table {often}: {len(test)} slices of {len(test.subjects)} subjects")
-        on_test = {
-            name: [evaluate(scorer_of(each, bf16=bf16[name]), test, device=chosen, by_size=True) for each in found]
-            for name, found in detectors.items()
-        }
-        floors = {name: evaluate(baseline, test, device=chosen, by_size=True) for name, baseline in baselines.items()}
-        after = {
-            where: [
-                raw
-                if step.settings.does_nothing
-                else evaluate(step.scorer, slices, device=chosen, by_size=where == "test")
-                for step, raw in zip(steps, raws, strict=True)
-            ]
-            for where, slices, raws in (("probe", probe, on_probe["winner"]), ("test", test, on_test["winner"]))
-        }
-        pairs = pair_differences(
-            on_test | {POSTPROCESSED: after["test"]} | {name: [run] for name, run in floors.items()}
-        )
+        entries, pairs = _test(best, found, on_probe, steps, baselines, probe, test, chosen)
         against = leads(pairs, "winner")
-        entries = [
-            detector_entry(name, to_dict(best.configs[name]), seeds, runs, on_probe[name])
-            for name, runs in on_test.items()
-        ] + [floor_entry(name, run, winner.score, baselines[name].window) for name, run in floors.items()]
-        choices = [(step.settings, step.choice) for step in steps]
-        entries.insert(1, postprocessed_entry(entries[0], choices, after["test"], after["probe"]))
-        result["tables"]["test"] = _recorded(test)
-        result["test"] = _describe(test, best) | {"opened": opened}
-        result["entries"] = entries
-        result["differences"] = against
-        result["pairs"] = pairs
-        result["floor_verdict"] = verdict_on_floor(entries, against)
         described = Described.of(test)
         held_out = len({*table.subjects} & {*probe.subjects})
-        result["test"]["described"] = str(described)
+        result["tables"]["test"] = _recorded(test)
+        result["test"] = _describe(test, best) | {"opened": opened, "described": str(described)}
+        result |= {"entries": entries, "differences": against, "pairs": pairs}
+        result["floor_verdict"] = verdict_on_floor(entries, against)
         result["paper"] = beside_paper(entries, described, Described.of(table), held_out)
-        scorer = scorer_of(detectors["winner"][shipped], bf16=bf16["winner"])
-        write_examples(target / "examples.npz", scorer, test, device=chosen, score=winner.score)
-        first = {name: (found[0], scorer_of(found[0], bf16=bf16[name])) for name, found in detectors.items()}
+        score = best.configs["winner"].score
+        write_examples(target / "examples.npz", found.scorers["winner"][shipped], test, device=chosen, score=score)
+        first = {name: (found.detectors[name][0], scorers[0]) for name, scorers in found.scorers.items()}
         write_panels(target / "panels.npz", look(first, test, rows_to_show(test), chosen))
     write_json(target / "evaluation.json", result)
     return target
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """By name of a configuration: a detector for each seed and its scorer, the seconds that each took, how many were
+    taken over from the study, and whether it computes under bf16."""
+
+    detectors: dict[str, list[nn.Module]]
+    scorers: dict[str, list[Scorer]]
+    seconds: dict[str, list[float]]
+    taken: dict[str, int]
+    bf16: dict[str, bool]
+
+
+def _train(
+    best: Best, table: SliceTable, rows: NDArray[np.intp], checkpoints: Path, device: torch.device, say: Say
+) -> _Trained:
+    """Every configuration under every seed, from checkpoints and the study's replicates where there are any."""
+    seeds: list[int] = best.data["seeds"]
+    jobs = [
+        Job(name, config, seed, table, rows, str(device), checkpoints / f"{_digest(config)}-{seed}")
+        for name, config in best.configs.items()
+        for seed in seeds
+    ]
+    lying = {job.folder for job in jobs if best.take_over(job.name, job.seed, job.folder)}
+    if lying:
+        say(f"{len(lying)} trainings taken over from the study's replicates")
+    say(f"training {', '.join(best.configs)} under seeds {', '.join(map(str, seeds))}")
+    bf16 = {name: uses_bf16(config.training, device) for name, config in best.configs.items()}
+    found = _Trained({}, {}, {}, dict.fromkeys(best.configs, 0), bf16)
+    for job, spent in trained(jobs):
+        over = job.folder in lying and not spent.epochs  # a checkpoint of another format was passed over
+        how = f"taken over, {spent.seconds:.0f} s in the study" if over else f"trained, {spent.seconds:.0f} s"
+        say(f"{job.name}, seed {job.seed}: {how}")
+        # Everything is in the checkpoint by now, so this trains nothing: it is how the weights come back.
+        *_, last = job.epochs()
+        found.detectors.setdefault(job.name, []).append(last.detector)
+        found.scorers.setdefault(job.name, []).append(scorer_of(last.detector, bf16=bf16[job.name]))
+        found.seconds.setdefault(job.name, []).append(spent.seconds)
+        found.taken[job.name] += over
+    return found
 
 
 class _Step(NamedTuple):
@@ -166,6 +161,39 @@ def _step(detector: nn.Module, probe: SliceTable, device: torch.device, bf16: bo
     scorer, restorer = scorer_of(detector, bf16=bf16), restorer_of(detector, bf16=bf16)
     settings, choice = choose(scorer, probe, device, restorer)
     return _Step(settings, choice, postprocessed(scorer, settings, restorer))
+
+
+def _test(
+    best: Best,
+    found: _Trained,
+    on_probe: dict[str, list[Evaluation]],
+    steps: list[_Step],
+    baselines: dict[str, Baseline],
+    probe: SliceTable,
+    test: SliceTable,
+    device: torch.device,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Entries of evaluation.json, the winner's first and second with post-processing, and differences of all pairs."""
+    on_test = {
+        name: [evaluate(scorer, test, device=device, by_size=True) for scorer in scorers]
+        for name, scorers in found.scorers.items()
+    }
+    floors = {name: evaluate(baseline, test, device=device, by_size=True) for name, baseline in baselines.items()}
+    after = {
+        where: [
+            raw if step.settings.does_nothing else evaluate(step.scorer, slices, device=device, by_size=where == "test")
+            for step, raw in zip(steps, raws, strict=True)
+        ]
+        for where, slices, raws in (("probe", probe, on_probe["winner"]), ("test", test, on_test["winner"]))
+    }
+    pairs = pair_differences(on_test | {POSTPROCESSED: after["test"]} | {name: [run] for name, run in floors.items()})
+    score, seeds = best.configs["winner"].score, best.data["seeds"]
+    entries = [
+        detector_entry(name, to_dict(best.configs[name]), seeds, runs, on_probe[name]) for name, runs in on_test.items()
+    ] + [floor_entry(name, run, score, baselines[name].window) for name, run in floors.items()]
+    choices = [(step.settings, step.choice) for step in steps]
+    entries.insert(1, postprocessed_entry(entries[0], choices, after["test"], after["probe"]))
+    return entries, pairs
 
 
 def is_current(best: Best) -> bool:
