@@ -26,7 +26,7 @@ class Training:
     averaging: decay of an exponential average of the weights, evaluated instead of them; 0 is off. Batch statistics
         are computed anew for the averaged weights.
     clip: largest gradient norm; 0 is off.
-    precision: `auto` is bf16 autocast where the device computes it in hardware, else fp32.
+    precision: `auto` is bf16 autocast on a GPU that computes it and on a CPU that has tiles for it (AMX), else fp32.
     """
 
     epochs: Annotated[int, Ge(1), Le(100_000)] = 10
