@@ -7,8 +7,11 @@ import pytest
 import torch
 
 from core.allocation import keep_freed_memory
-from core.config import Training
+from core.config import Config, Training, override
 from core.device import uses_bf16
+from core.evaluation import evaluate, scorer_of
+from core.slices.table import SliceTable
+from core.training import train
 
 PAGES = 16_384  # of 64 MiB, twice what glibc takes from the heap by itself
 
@@ -29,6 +32,16 @@ def test_a_tensor_reuses_the_memory_of_the_last_one() -> None:
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "libc_ver", lambda: ("musl", "1.2"))
     assert not keep_freed_memory.__wrapped__()
+
+
+def test_trainings_and_evaluations_on_a_cpu_ask_for_it(healthy: SliceTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    for name in ("training", "evaluation"):
+        monkeypatch.setattr(f"core.{name}.keep_freed_memory", lambda name=name: asked.append(name))
+    small = {"detector.base": 2, "detector.depth": 2, "training.epochs": 1}
+    (epoch,) = train(override(Config(), small), healthy, seed=0, device="cpu")
+    evaluate(scorer_of(epoch.detector), healthy, device=torch.device("cpu"))
+    assert asked == ["training", "evaluation"]
 
 
 @pytest.mark.parametrize("tiles", [True, False])
