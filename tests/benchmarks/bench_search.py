@@ -1,14 +1,15 @@
 """How many epochs our search needs to find what random search finds at full budget, on curves of real trainings.
 
-    python -m tests.benchmarks.bench_search runs/STUDY [REPETITIONS]
+    python -m tests.benchmarks.bench_search runs/STUDY [REPETITIONS [TRIALS]]
 
 The folder is that of a study made with `--set study.reduction=1`, so that every curve is whole. Both searches ask for
 any point of the space. What it would give is told by a random forest over the recorded curves (a surrogate benchmark,
 after Eggensperger et al., AAAI 2015); what a search sees of it differs by as much as seeds do among the study's
-replicates. Random search draws half as many trials as were recorded and stops none. Ours is ASHA and TPE under the
-ledger's own rules on a simulated clock. Compared is what each holds for best, as it would be without that noise, on
-average over the repetitions: where ours reaches what random search holds at its end. Also, of each search of ours with
-each random one: the median of where the one first holds what the other ends with. Both begin with the preset's own.
+replicates. Random search draws TRIALS, by default half as many as were recorded, and stops none. Ours is ASHA and TPE
+under the ledger's own rules on a simulated clock. Compared is what each holds for best, as it would be without that
+noise, on average over the repetitions: where ours reaches what random search holds at its end. Also, of each search of
+ours with each random one: the median of where the one first holds what the other ends with. Both begin with the
+preset's own.
 """
 
 import sys
@@ -176,9 +177,8 @@ def _middle(drawn: Sequence[float]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def compared(space: Space, surrogate: Surrogate, recorded: int, epochs: int, count: int) -> Compared:
-    """Random search over half as many trials as were recorded, and ours over three times its epochs."""
-    trials = recorded // 2
+def compared(space: Space, surrogate: Surrogate, trials: int, epochs: int, count: int) -> Compared:
+    """Random search over so many trials, and ours over three times its epochs."""
     length = trials * epochs
     random = []
     # The ledger makes its sampler anew for each trial.
@@ -221,9 +221,10 @@ def main() -> None:
     if study.space is None:
         raise BadStudy(f"{sys.argv[1]}: today's program cannot read the study's space")
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 20
+    trials = int(sys.argv[3]) if len(sys.argv) > 3 else len(study.trials) // 2
     noise = noise_of(study.replicates, study.epochs)
     surrogate = learnt(study.trials, noise, study.epochs)
-    found = compared(study.space, surrogate, len(study.trials), study.epochs, count)
+    found = compared(study.space, surrogate, trials, study.epochs, count)
     low, high = found.interval()
     half, least, most = found.median()
     print(

@@ -66,7 +66,7 @@ def test_the_median_is_over_every_pair_of_searches() -> None:
 
 def test_random_search_stops_nobody_and_ours_repeats() -> None:
     surrogate = Surrogate(RECORDED, 0.1, EPOCHS)
-    first, again = (compared(SPACE, surrogate, 4, EPOCHS, 2) for _ in range(2))
+    first, again = (compared(SPACE, surrogate, 2, EPOCHS, 2) for _ in range(2))
     assert first.random.shape == (2, 2 * EPOCHS + 1)
     assert first.ours.shape == (2, 6 * EPOCHS + 1)
     assert np.array_equal(first.random, again.random, equal_nan=True)
