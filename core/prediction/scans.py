@@ -30,12 +30,14 @@ def scans(path: Path) -> list[Path]:
     return [path]
 
 
-def predict_scans(paths: list[Path], predictors: list[Predictor], keep: Kept, progress: Told) -> list[tuple[str, str]]:
-    """Predict each scan and hand it to `keep`; returns (scan, reason) of those that cannot be used.
+def predict_scans(
+    paths: list[Path], predictors: list[Predictor], keep: Kept, progress: Told, skipped: list[tuple[str, str]]
+) -> None:
+    """Predict each scan and hand it to `keep`; (scan, reason) of each that cannot be used is put into `skipped`.
 
-    Raises BadInput when none can. One scan is held at a time.
+    Raises BadInput when none can, and OSError when the system refuses a file that `keep` writes. One scan is held at a
+    time.
     """
-    skipped: list[tuple[str, str]] = []
     for done, path in enumerate(paths, start=1):
         try:
             keep(stem(path), predict_volume(path, predictors))
@@ -46,4 +48,3 @@ def predict_scans(paths: list[Path], predictors: list[Predictor], keep: Kept, pr
         progress(done, len(paths), path.name)
     if len(skipped) == len(paths):
         raise BadInput(f"none of {len(paths)} scans can be used; the first: {skipped[0][1]}")
-    return skipped
