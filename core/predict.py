@@ -70,6 +70,7 @@ def main(
     from core.prediction.detectors import open_detector
     from core.prediction.output import Output
     from core.prediction.scans import SOME_SKIPPED, predict_scans, scans
+    from core.slices.files import printable
     from core.slices.progress import shown
 
     *detectors, path = paths
@@ -92,7 +93,7 @@ def main(
             predict_scans(found, predictors, output.keep, progress, skipped)
     finally:
         # Also when the system refuses a file, or after Ctrl-C: what took hours is kept.
-        output.finish(skipped, [path.name for path in found[output.finished + len(skipped) :]])
+        output.finish(skipped, [printable(one.name) for one in found[output.finished + len(skipped) :]])
         if output.finished:
             out.print(f"wrote {output.finished} maps, scores.csv and slice_scores.csv into {folder}", markup=False)
     for name, share in output.unlike.items():

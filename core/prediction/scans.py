@@ -5,7 +5,7 @@ from pathlib import Path
 
 from core.errors import BadInput, BadVolume
 from core.prediction.volume import Prediction, Predictor, predict_volume
-from core.slices.files import NIFTI_SUFFIXES, nifti_files, stem
+from core.slices.files import NIFTI_SUFFIXES, UNPRINTABLE, nifti_files, printable, stem
 from core.slices.ingesting import Told
 
 SOME_SKIPPED = 3
@@ -39,12 +39,15 @@ def predict_scans(
     time.
     """
     for done, path in enumerate(paths, start=1):
+        name = printable(path.name)
         try:
+            if name != path.name:
+                raise BadVolume(f"{name}: {UNPRINTABLE}")
             keep(stem(path), predict_volume(path, predictors))
         except BadVolume as mistake:
-            skipped.append((path.name, str(mistake)))
+            skipped.append((name, str(mistake)))
         except MemoryError:
-            skipped.append((path.name, f"{path}: does not fit into memory"))
-        progress(done, len(paths), path.name)
+            skipped.append((name, f"{path}: does not fit into memory"))
+        progress(done, len(paths), name)
     if len(skipped) == len(paths):
         raise BadInput(f"none of {len(paths)} scans can be used; the first: {skipped[0][1]}")

@@ -94,9 +94,29 @@ def test_what_was_finished_before_a_refusal_is_in_the_tables(detector: Path, sto
     assert told(tmp_path / "out") == ({"a", "b", "c"}, ["a", "b", "c"], [])
 
 
+def test_names_that_would_spoil_a_table(detector: Path, store: Store, tmp_path: Path) -> None:
+    """They cannot all be written as text: such a scan is skipped, told with its name escaped, and harms no other."""
+    odd = {b"a\nb.nii": r"a\nb.nii", b"\x1b[31mred.nii": r"\x1b[31mred.nii", b"\xff.nii": r"\udcff.nii"}
+    for name in (*odd, "é=1,b.nii".encode()):
+        store("x.nii", head()).rename(tmp_path / "scans" / os.fsdecode(name))
+    words = ["detector", "scans", "--out", "out", "--device", "cpu"]
+    done = forked.run("core.predict", words, cwd=tmp_path, env={**os.environ, "PYTHONUTF8": "1"})
+    assert done.returncode == 3, done.stderr
+    reason = "its name holds a character that cannot be printed"
+    assert sorted(done.stderr.splitlines()) == sorted(f"skipped: {name}: {reason}" for name in odd.values())
+    assert told(tmp_path / "out") == ({"é=1,b"}, ["é=1,b"], [])
+    (tmp_path / "scans" / "é=1,b.nii").unlink()
+    done = forked.run("core.predict", words, cwd=tmp_path, env=os.environ)
+    assert done.returncode == 2
+    assert "none of 3 scans can be used" in done.stderr
+
+
 def told(out: Path) -> tuple[set[str], list[str], list[str]]:
     """Scans of slice_scores.csv and of scores.csv, and the unfinished ones of prediction.json."""
-    with (out / "scores.csv").open() as scores, (out / "slice_scores.csv").open() as slices:
+    with (
+        (out / "scores.csv").open(encoding="utf-8") as scores,
+        (out / "slice_scores.csv").open(encoding="utf-8") as slices,
+    ):
         rows = [[row["volume"] for row in csv.DictReader(file)] for file in (slices, scores)]
     return set(rows[0]), rows[1], json.loads((out / "prediction.json").read_text())["unfinished"]
 
