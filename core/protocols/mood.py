@@ -77,7 +77,10 @@ def _figures(ranking: Ranking) -> dict[str, Any]:
 
 
 def _pairs(predictions: Path, labels: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, tuple[Path, Path]]]:
-    """Prediction and label by name, escaped where it cannot be printed, for each label; predictions without a label are not scored."""
+    """Prediction and label by name, for each label; predictions without a label are not scored.
+
+    A name that cannot be printed is escaped.
+    """
     for folder in (predictions, labels):
         if not folder.is_dir():
             raise BadInput(f"{folder}: no such folder")
