@@ -48,8 +48,9 @@ def main(
         with replacing(answer.with_name(f"{answer.name}.txt")) as temporary:
             temporary.write_text(f"{prediction.volume_score(rule):.9g}\n", encoding="ascii")
 
+    skipped: list[tuple[str, str]] = []
     with shown(out, "cases") as progress:
-        skipped = predict_scans(cases, predictors, keep, progress)
+        predict_scans(cases, predictors, keep, progress, skipped)
     for _, reason in skipped:
         err.print(f"skipped: {reason}", style="yellow", markup=False)
     if skipped:

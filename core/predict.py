@@ -6,7 +6,7 @@ Examples:
     python -m core.predict runs/axial/retrained runs/coronal/retrained runs/sagittal/retrained scans/
 
 Exit codes: 0 every scan was used; 3 some were skipped, each told in one line; 2 none could be used, or a mistake, told
-in one sentence; 130 stopped by Ctrl-C.
+in one sentence; 130 stopped by Ctrl-C. Where a call ends early, scores.csv has the scans that were finished.
 """
 
 import sys
@@ -70,6 +70,7 @@ def main(
     from core.prediction.detectors import open_detector
     from core.prediction.output import Output
     from core.prediction.scans import SOME_SKIPPED, predict_scans, scans
+    from core.slices.files import printable
     from core.slices.progress import shown
 
     *detectors, path = paths
@@ -86,10 +87,15 @@ def main(
     folders = [place(each) for each in detectors] or [find_best(None).folder / "retrained"]
     predictors = [open_detector(each, chosen, table=table, probe=probe) for each in folders]
     output = Output(folder, predictors, rule, mask=mask, pictures=pictures)
-    with shown(out, "scans") as progress:
-        skipped = predict_scans(found, predictors, output.keep, progress)
-    output.finish(skipped)
-    out.print(f"wrote {len(found) - len(skipped)} maps, scores.csv and slice_scores.csv into {folder}", markup=False)
+    skipped: list[tuple[str, str]] = []
+    try:
+        with shown(out, "scans") as progress:
+            predict_scans(found, predictors, output.keep, progress, skipped)
+    finally:
+        # Also when the system refuses a file, or after Ctrl-C: what took hours is kept.
+        output.finish(skipped, [printable(one.name) for one in found[output.finished + len(skipped) :]])
+        if output.finished:
+            out.print(f"wrote {output.finished} maps, scores.csv and slice_scores.csv into {folder}", markup=False)
     for name, share in output.unlike.items():
         err.print(
             f"{name}: {share:.0%} of its tissue is above {RARE:.2f}, which one healthy pixel in a hundred exceeds; "

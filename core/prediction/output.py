@@ -4,7 +4,8 @@ NAME_anomaly.nii.gz     the anomaly map: float32 in (0, 1), where the scan is; 0
 NAME_mask.nii.gz        with masks: 1 where the map reaches the threshold
 NAME.png                with pictures: slices beside the map; NAME_PLANE.png with several detectors
 scores.csv              one row per scan          slice_scores.csv    one row per slice
-prediction.json         detectors, scale and threshold of the maps, rule of the scores, scans that were skipped
+prediction.json         detectors, scale and threshold of the maps, rule of the scores, scans that were skipped, and
+                        those that an interrupted call did not finish
 """
 
 from dataclasses import asdict
@@ -24,7 +25,7 @@ _UNLIKE = 0.1  # of the tissue; healthy scans that are prepared like the trainin
 
 
 class Output:
-    """Writes each scan's files at once, and the tables of all at the end.
+    """Writes each scan's files at once, and the tables of all at the end, or when the scans are interrupted.
 
     unlike: scans whose map is high in so much of the tissue that its scale hardly holds for them, and how much that is.
     """
@@ -35,8 +36,7 @@ class Output:
             raise BadInput(f"{without[0]}: has no threshold for --mask, since no probe with pseudo-outliers set one")
         self.folder, self.predictors, self.rule, self.mask, self.pictures = folder, predictors, rule, mask, pictures
         self.unlike: dict[str, float] = {}
-        self._volumes: list[list[object]] = []
-        self._slices: list[list[object]] = []
+        self._rows: list[tuple[list[object], list[list[object]]]] = []  # of each scan: its own, and its slices'
         self._threshold: float | None = None
 
     def keep(self, name: str, prediction: Prediction) -> None:
@@ -55,13 +55,22 @@ class Output:
                 temporary.write_bytes(png.tobytes())
         if (share := prediction.rare()) > _UNLIKE:
             self.unlike[name] = share
-        self._volumes.append(volume_row(name, prediction, self.rule))
-        self._slices += slice_rows(name, prediction)
+        self._rows.append((volume_row(name, prediction, self.rule), slice_rows(name, prediction)))
 
-    def finish(self, skipped: list[tuple[str, str]]) -> None:
-        """Write the tables and prediction.json."""
-        write_table(self.folder / "scores.csv", VOLUME_COLUMNS, self._volumes)
-        write_table(self.folder / "slice_scores.csv", SLICE_COLUMNS, self._slices)
+    @property
+    def finished(self) -> int:
+        """Scans whose files are all written."""
+        return len(self._rows)
+
+    def finish(self, skipped: list[tuple[str, str]], unfinished: list[str]) -> None:
+        """Write the tables and prediction.json; what an earlier call wrote is left alone when no scan was finished.
+
+        unfinished: names of files that were neither finished nor skipped.
+        """
+        if not self._rows:
+            return
+        write_table(self.folder / "scores.csv", VOLUME_COLUMNS, (volume for volume, _ in self._rows))
+        write_table(self.folder / "slice_scores.csv", SLICE_COLUMNS, (row for _, rows in self._rows for row in rows))
         detectors = [
             {
                 "detector": one.name,
@@ -77,6 +86,7 @@ class Output:
             "threshold": self._threshold,
             "volume_score": self.rule,
             "skipped": [list(each) for each in skipped],
+            "unfinished": unfinished,
             "unlike": self.unlike,
             "provenance": provenance(self.predictors[0].device),
         }

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from core.errors import BadInput, BadVolume
 from core.prediction.volume import Prediction, Predictor, predict_volume
-from core.slices.files import NIFTI_SUFFIXES, nifti_files, stem
+from core.slices.files import NIFTI_SUFFIXES, UNPRINTABLE, nifti_files, printable, stem
 from core.slices.ingesting import Told
 
 SOME_SKIPPED = 3
@@ -30,20 +30,24 @@ def scans(path: Path) -> list[Path]:
     return [path]
 
 
-def predict_scans(paths: list[Path], predictors: list[Predictor], keep: Kept, progress: Told) -> list[tuple[str, str]]:
-    """Predict each scan and hand it to `keep`; returns (scan, reason) of those that cannot be used.
+def predict_scans(
+    paths: list[Path], predictors: list[Predictor], keep: Kept, progress: Told, skipped: list[tuple[str, str]]
+) -> None:
+    """Predict each scan and hand it to `keep`; (scan, reason) of each that cannot be used is put into `skipped`.
 
-    Raises BadInput when none can. One scan is held at a time.
+    Raises BadInput when none can, and OSError when the system refuses a file that `keep` writes. One scan is held at a
+    time.
     """
-    skipped: list[tuple[str, str]] = []
     for done, path in enumerate(paths, start=1):
+        name = printable(path.name)
         try:
+            if name != path.name:
+                raise BadVolume(f"{name}: {UNPRINTABLE}")
             keep(stem(path), predict_volume(path, predictors))
         except BadVolume as mistake:
-            skipped.append((path.name, str(mistake)))
+            skipped.append((name, str(mistake)))
         except MemoryError:
-            skipped.append((path.name, f"{path}: does not fit into memory"))
-        progress(done, len(paths), path.name)
+            skipped.append((name, f"{path}: does not fit into memory"))
+        progress(done, len(paths), name)
     if len(skipped) == len(paths):
         raise BadInput(f"none of {len(paths)} scans can be used; the first: {skipped[0][1]}")
-    return skipped

@@ -24,7 +24,7 @@ from core.prediction.calibration import RARE, Calibration
 from core.prediction.inference import Inference
 from core.scores import SCORES, sample_scores
 from core.slices.geometry import Frame, turned, upright
-from core.slices.nifti import read_volume
+from core.slices.nifti import load_nifti, read_volume
 from core.slices.preprocess import Preprocessing, every_slice
 
 Rule = Literal["mean", "max_slice", "top_slices"]
@@ -155,7 +155,7 @@ def opened(path: Path) -> Any:
     Raises BadVolume where they are damaged.
     """
     try:
-        return nib.load(path)
+        return load_nifti(path)
     except (HeaderDataError, ImageFileError, OSError, ValueError) as error:
         raise BadVolume(f"{path}: its header cannot be read whole, so that a map cannot have it ({error})") from error
 

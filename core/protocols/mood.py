@@ -21,7 +21,7 @@ from core.intervals import Interval
 from core.metrics import Ranking, ScoreHistogram, pooled, rank
 from core.protocols.mood_cases import read_pair, read_sample
 from core.results import QUANTITIES
-from core.slices.files import NIFTI_SUFFIXES
+from core.slices.files import NIFTI_SUFFIXES, printable
 
 Level = Literal["pixel", "sample"]
 
@@ -77,7 +77,10 @@ def _figures(ranking: Ranking) -> dict[str, Any]:
 
 
 def _pairs(predictions: Path, labels: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, tuple[Path, Path]]]:
-    """Prediction and label by name, for each label; predictions without a label are not scored."""
+    """Prediction and label by name, for each label; predictions without a label are not scored.
+
+    A name that cannot be printed is escaped.
+    """
     for folder in (predictions, labels):
         if not folder.is_dir():
             raise BadInput(f"{folder}: no such folder")
@@ -87,4 +90,4 @@ def _pairs(predictions: Path, labels: Path, suffixes: tuple[str, ...]) -> Iterat
     for name in names:
         if not (predictions / name).is_file():
             raise BadInput(f"{predictions / name}: no such prediction, although {labels} has its label")
-        yield name, (predictions / name, labels / name)
+        yield printable(name), (predictions / name, labels / name)

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from core.errors import BadInput
+from core.slices.nifti import load_nifti
 
 _SLAB = 1 << 22  # voxels at a time: 32 MB as float64
 _UNREADABLE = (ImageFileError, HeaderDataError, OSError, EOFError, ValueError, OverflowError, zlib.error)
@@ -53,7 +53,7 @@ def read_sample(prediction: Path, label: Path) -> tuple[float, bool]:
 def _open(path: Path) -> Any:
     """The lazy array of a NIfTI file's voxels; its file stays open, as reopening would unpack from the start."""
     try:
-        image: Any = nib.load(path, mmap=False, keep_file_open=True)
+        image: Any = load_nifti(path, mmap=False, keep_file_open=True)
         voxels = image.dataobj
         kind = np.dtype(voxels.dtype).kind
     except _UNREADABLE as error:

@@ -8,6 +8,8 @@ from pathlib import Path
 from core.errors import BadInput
 
 NIFTI_SUFFIXES = (".nii.gz", ".nii")
+UNPRINTABLE = "its name holds a character that cannot be printed"
+"""Why a volume is skipped whose name `printable` would change."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,11 @@ class VolumeFile:
 def stem(path: Path) -> str:
     """A NIfTI file's name without .nii or .nii.gz."""
     return path.name.removesuffix(".gz").removesuffix(".nii")
+
+
+def printable(name: str) -> str:
+    """A name as it can stand in a list: one with a line break, a terminal code or bytes that are no text is escaped."""
+    return name if name.isprintable() else name.encode("unicode_escape").decode()
 
 
 def nifti_files(folder: Path) -> list[Path]:

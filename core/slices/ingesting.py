@@ -12,7 +12,7 @@ from threading import Condition
 from core.cores import usable_cores
 from core.errors import BadInput, BadVolume
 from core.mirror import place
-from core.slices.files import VolumeFile
+from core.slices.files import UNPRINTABLE, VolumeFile, printable
 from core.slices.layout import TableMetadata
 from core.slices.nifti import claimed_size, read_mask, read_volume
 from core.slices.preprocess import Preprocessing, preprocess
@@ -181,10 +181,10 @@ class _Work:
 
 def _printable(file: VolumeFile) -> VolumeFile:
     """A name with a line break, say, would spoil every list it stands in."""
-    if (file.volume + file.subject).isprintable():
+    volume, subject = printable(file.volume), printable(file.subject)
+    if (volume, subject) == (file.volume, file.subject):
         return file
-    volume, subject = (name.encode("unicode_escape").decode() for name in (file.volume, file.subject))
-    return replace(file, volume=volume, subject=subject, fault="its name holds a character that cannot be printed")
+    return replace(file, volume=volume, subject=subject, fault=UNPRINTABLE)
 
 
 def _without_folders(reason: str, file: VolumeFile) -> str:

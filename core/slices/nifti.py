@@ -4,8 +4,9 @@ Every volume comes back in the canonical orientation, axes towards right, anteri
 file's own order is, so that masks and images stored differently still meet.
 """
 
+import warnings
 from dataclasses import dataclass
-from logging import CRITICAL, Logger
+from logging import CRITICAL, getLogger
 from pathlib import Path
 from typing import Any, BinaryIO
 from zlib import decompressobj
@@ -23,13 +24,14 @@ LARGEST = 2**31
 """Bytes of a volume as float32: 2 GiB, or 812 voxels cubed."""
 _HEADERS: dict[int, Any] = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
 _LONGEST_HEADER = 544
-_SILENT = Logger("silent", CRITICAL + 1)
 _NEAR = 1.0  # voxels that a mask's affine may be off, along any axis of the image
 _EDGES = (1e-3, 1e4)  # mm; beyond these an affine is wrong
 _LONGEST_EDGE = 100  # times the shortest; slices become squares in mm, which would have millions of columns
 _FARTHEST = 1e9  # mm, for a voxel's place
 _orientations: Any = nib.orientations  # untyped
 _IsalError: Any = isal_zlib.error  # a class, which its types take for an object
+# What nibabel can mend in a header it mends, and would log without naming the file: in any thread, at each opening.
+getLogger("nibabel.global").setLevel(CRITICAL + 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +52,14 @@ class Volume:
         """Voxel edges in mm along x, y, z."""
         x, y, z = np.linalg.norm(self.affine[:3, :3], axis=0)
         return float(x), float(y), float(z)
+
+
+def load_nifti(path: Path, **options: Any) -> Any:
+    """The file as nibabel opens it, with nothing said of what it mends in the header. Raises what nibabel raises."""
+    with warnings.catch_warnings():
+        # An extension is passed on as it is, whatever its length.
+        warnings.filterwarnings("ignore", "Extension size", UserWarning)
+        return nib.load(path, **options)
 
 
 def read_volume(path: Path) -> Volume:
@@ -178,8 +188,7 @@ def _header(path: Path, head: bytes) -> Any:
         raise BadVolume(f"{path}: is not a NIfTI file, since it does not begin with a NIfTI header")
     try:
         header = kind(head[: kind.sizeof_hdr], check=False)
-        # What nibabel can mend it mends, and would log without naming the file.
-        header.check_fix(logger=_SILENT, error_level=40)
+        header.check_fix(error_level=40)
         header.get_data_dtype()
     except (HeaderDataError, ValueError, OverflowError) as error:
         raise BadVolume(f"{path}: its NIfTI header is wrong ({error})") from error

@@ -13,7 +13,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from core.prediction import load_inference
+import core.predict
+import core.prediction.scans
+from core.prediction import Prediction, Predictor, load_inference
+from core.prediction.volume import predict_volume
 from core.probes import build_probe
 from core.protocols.mood import score_folder
 from core.slices.table import SliceTable
@@ -69,6 +72,80 @@ def test_mistakes_are_one_sentence_and_leave_nothing(detector: Path, store: Stor
         assert len(done.stderr.splitlines()) == 1
         assert not (tmp_path / "out").exists()
     assert [file.name for file in (tmp_path / "scans").iterdir()] == ["c.nii.gz"]
+
+
+def test_what_was_finished_before_a_refusal_is_in_the_tables(detector: Path, store: Store, tmp_path: Path) -> None:
+    """A folder stands where the second scan's map, mask or picture should be; without it, the same call does all."""
+    for seed, name in enumerate("abc"):
+        store(f"{name}.nii.gz", head(seed))
+    words = ["detector", "scans", "--out", "out", "--mask", "--pictures"]
+    for ending in ("_anomaly.nii.gz", "_mask.nii.gz", ".png"):
+        barrier = tmp_path / "out" / f"b{ending}"
+        barrier.mkdir(parents=True)
+        done = program(*words, cwd=tmp_path)
+        assert done.returncode == 2
+        assert done.stderr == f"error: the system refused a file operation 'out/b{ending}': Is a directory\n"
+        assert "wrote 1 maps, scores.csv and slice_scores.csv into out" in done.stdout
+        assert told(tmp_path / "out") == ({"a"}, ["a"], ["b.nii.gz", "c.nii.gz"])
+        assert not [path.name for path in (tmp_path / "out").iterdir() if path.name[0] in ".c"]
+        barrier.rmdir()
+    done = program(*words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert told(tmp_path / "out") == ({"a", "b", "c"}, ["a", "b", "c"], [])
+
+
+def test_names_that_would_spoil_a_table(detector: Path, store: Store, tmp_path: Path) -> None:
+    """They cannot all be written as text: such a scan is skipped, told with its name escaped, and harms no other."""
+    odd = {b"a\nb.nii": r"a\nb.nii", b"\x1b[31mred.nii": r"\x1b[31mred.nii", b"\xff.nii": r"\udcff.nii"}
+    for name in (*odd, "é=1,b.nii".encode()):
+        store("x.nii", head()).rename(tmp_path / "scans" / os.fsdecode(name))
+    words = ["detector", "scans", "--out", "out", "--device", "cpu"]
+    done = forked.run("core.predict", words, cwd=tmp_path, env={**os.environ, "PYTHONUTF8": "1"})
+    assert done.returncode == 3, done.stderr
+    reason = "its name holds a character that cannot be printed"
+    assert sorted(done.stderr.splitlines()) == sorted(f"skipped: {name}: {reason}" for name in odd.values())
+    assert told(tmp_path / "out") == ({"é=1,b"}, ["é=1,b"], [])
+    (tmp_path / "scans" / "é=1,b.nii").unlink()
+    done = forked.run("core.predict", words, cwd=tmp_path, env=os.environ)
+    assert done.returncode == 2
+    assert "none of 3 scans can be used" in done.stderr
+
+
+def told(out: Path) -> tuple[set[str], list[str], list[str]]:
+    """Scans of slice_scores.csv and of scores.csv, and the unfinished ones of prediction.json."""
+    with (
+        (out / "scores.csv").open(encoding="utf-8") as scores,
+        (out / "slice_scores.csv").open(encoding="utf-8") as slices,
+    ):
+        rows = [[row["volume"] for row in csv.DictReader(file)] for file in (slices, scores)]
+    return set(rows[0]), rows[1], json.loads((out / "prediction.json").read_text())["unfinished"]
+
+
+def test_what_was_finished_before_an_interruption_is_in_the_tables(
+    detector: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And where nothing was finished, the tables of an earlier call are as they were."""
+    for seed, name in enumerate("abc"):
+        store(f"{name}.nii.gz", head(seed))
+
+    def interrupted_at(name: str) -> None:
+        def predict_or_stop(path: Path, predictors: list[Predictor]) -> Prediction:
+            if path.name == name:
+                raise KeyboardInterrupt
+            return predict_volume(path, predictors)
+
+        monkeypatch.setattr(core.prediction.scans, "predict_volume", predict_or_stop)
+        with pytest.raises(KeyboardInterrupt):
+            core.predict.main([detector, tmp_path / "scans"], tmp_path / "out", device="cpu")
+
+    interrupted_at("a.nii.gz")
+    assert not (tmp_path / "out").exists()
+    for _ in range(2):
+        interrupted_at("c.nii.gz")
+        assert told(tmp_path / "out") == ({"a", "b"}, ["a", "b"], ["c.nii.gz"])
+    before = (tmp_path / "out" / "scores.csv").stat()
+    interrupted_at("a.nii.gz")
+    assert (tmp_path / "out" / "scores.csv").stat() == before
 
 
 SEALED = 'mount --make-rprivate / && mount --bind "$2" "$2" && mount -o remount,bind,ro / && exec "$0" "$@"'

@@ -65,7 +65,8 @@ def test_a_scan_alone_and_among_others_is_the_same_bit_by_bit(store: Store, tmp_
         store(f"s{seed}.nii.gz", head(seed) * (1 + seed))
     (tmp_path / "scans" / "s0b.nii.gz").write_bytes(b"no scan")
     kept: dict[str, Prediction] = {}
-    skipped = predict_scans(scans(tmp_path / "scans"), [brightness()], kept.__setitem__, lambda *_: None)
+    skipped: list[tuple[str, str]] = []
+    predict_scans(scans(tmp_path / "scans"), [brightness()], kept.__setitem__, lambda *_: None, skipped)
     assert [name for name, _ in skipped] == ["s0b.nii.gz"]
     assert sorted(kept) == ["s0", "s1", "s2"]
     alone = predict_volume(tmp_path / "scans" / "s1.nii.gz", [brightness()])
@@ -117,7 +118,7 @@ def test_paths_that_are_no_scans(tmp_path: Path, store: Store) -> None:
     for path in (tmp_path / "scans").iterdir():
         path.write_bytes(b"")
     with pytest.raises(BadInput, match=r"none of 1 scans can be used; the first: .*a\.nii"):
-        predict_scans([tmp_path / "scans" / "a.nii"], [brightness()], lambda *_: None, lambda *_: None)
+        predict_scans([tmp_path / "scans" / "a.nii"], [brightness()], lambda *_: None, lambda *_: None, [])
 
 
 @pytest.mark.filterwarnings("ignore:Extension size is not a multiple")
@@ -131,7 +132,8 @@ def test_a_scan_with_a_damaged_header_extension_harms_no_other(size: int, store:
     damaged.write_bytes(extended)
     store("b.nii", head())
     kept: dict[str, Prediction] = {}
-    skipped = predict_scans(scans(tmp_path / "scans"), [brightness()], kept.__setitem__, lambda *_: None)
+    skipped: list[tuple[str, str]] = []
+    predict_scans(scans(tmp_path / "scans"), [brightness()], kept.__setitem__, lambda *_: None, skipped)
     assert list(kept) == ["b"]
     ((name, reason),) = skipped
     assert name == "a.nii"
@@ -151,6 +153,7 @@ def test_a_scan_that_does_not_fit_into_memory_harms_no_other(
 
     monkeypatch.setattr("core.prediction.scans.predict_volume", short)
     kept: dict[str, Prediction] = {}
-    skipped = predict_scans(scans(tmp_path / "scans"), [brightness()], kept.__setitem__, lambda *_: None)
+    skipped: list[tuple[str, str]] = []
+    predict_scans(scans(tmp_path / "scans"), [brightness()], kept.__setitem__, lambda *_: None, skipped)
     assert skipped == [("a.nii.gz", f"{tmp_path}/scans/a.nii.gz: does not fit into memory")]
     assert list(kept) == ["b"]

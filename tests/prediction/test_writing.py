@@ -69,7 +69,7 @@ def test_tables_name_every_scored_slice_and_where_it_lies_in_the_file(store: Sto
     output = Output(tmp_path / "out", predictors, "max_slice", mask=True, pictures=True)
     found = predict_volume(path, predictors)
     output.keep("scan", found)
-    output.finish([("other.nii", "damaged")])
+    output.finish([("other.nii", "damaged")], [])
 
     (volume,) = rows(tmp_path / "out" / "scores.csv")
     assert volume["volume"] == "scan"

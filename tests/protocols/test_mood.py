@@ -1,6 +1,7 @@
 """MOOD scoring against scikit-learn on all voxels at once, under the public scorer's rules; and each bad prediction."""
 
 import gzip
+import os
 import tracemalloc
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from core.durable import write_json
 from core.errors import BadInput
 from core.protocols.mood import score_folder
 from core.protocols.mood_cases import read_pair
@@ -90,6 +92,14 @@ def test_cases_and_intervals(cases: tuple[Path, Path]) -> None:
     interval = result["intervals"]["average_precision"]
     assert interval["subjects"] == 4
     assert interval["low"] < result["pooled"]["average_precision"] < interval["high"]
+
+
+def test_a_case_whose_name_is_no_text_is_told_with_its_name_escaped(cases: tuple[Path, Path], tmp_path: Path) -> None:
+    for folder in cases:
+        (folder / "0.nii.gz").rename(folder / os.fsdecode(b"\xff.nii.gz"))
+    result = score_folder(*cases, "pixel")
+    assert [case["name"] for case in result["cases"]][-1] == r"\udcff.nii.gz"
+    write_json(tmp_path / "result.json", result)
 
 
 def test_a_large_volume_is_read_in_slabs(tmp_path: Path) -> None:
