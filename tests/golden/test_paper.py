@@ -5,6 +5,7 @@ from torch import nn
 
 from core.config import Config
 from core.detectors import UNet
+from core.slices.preprocess import Preprocessing
 
 
 def test_synthesis_is_the_papers() -> None:
@@ -18,6 +19,11 @@ def test_synthesis_is_the_papers() -> None:
     assert synthesis.mix.shift.std == synthesis.mix.scale.std == 1.0
     assert (synthesis.probability, synthesis.edge, synthesis.min_foreground) == (1.0, 0.0, 0.0)
     assert synthesis.label == "mask"
+
+
+def test_slices_are_the_papers() -> None:
+    """90 central slices of each HCP volume, histogram equalised, 128 x 128 (III.B)."""
+    assert (Preprocessing().side, Preprocessing().slices, Preprocessing().equalise) == (128, 90, "volume")
 
 
 def test_training_is_the_papers() -> None:

@@ -111,9 +111,11 @@ def test_a_saturated_voxel_changes_nothing_else() -> None:
 
 
 @pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("foreground", ["positive", "otsu"])
 @pytest.mark.parametrize("unit", [1e-20, 1.0, 1e30])
-def test_the_unit_of_the_grey_levels_does_not_matter(unit: float) -> None:
-    np.testing.assert_allclose(slices(head() * unit).images.astype(int), slices(head()).images, atol=1)
+def test_the_unit_of_the_grey_levels_does_not_matter(unit: float, foreground: str) -> None:
+    found, expected = (slices(head() * by, foreground=foreground).images.astype(int) for by in (unit, 1.0))
+    np.testing.assert_allclose(found, expected, atol=1)
 
 
 @pytest.mark.filterwarnings("error")
@@ -136,6 +138,16 @@ def test_otsu_finds_the_head_in_noise_and_fills_its_holes() -> None:
     air = np.random.default_rng(0).rayleigh(8, voxels.shape)
     found = slices(np.where(voxels > 0, voxels, air) - 1000, foreground="otsu").images > 0
     np.testing.assert_array_equal(found, np.moveaxis(truth[::-1, ::-1], (0, 1, 2), (2, 1, 0)))
+
+
+def test_otsu_keeps_the_largest_object_alone() -> None:
+    """Of three bright ones, met first, second and last."""
+    voxels = head(48, 6) + 300 * (head(48, 6) > 0)
+    alone = slices(voxels, foreground="otsu").images
+    voxels[:3, :3, 1:3] = 900
+    voxels[-5:, -5:] = 900
+    assert (alone > 0).any()
+    np.testing.assert_array_equal(slices(voxels, foreground="otsu").images > 0, alone > 0)
 
 
 @pytest.mark.parametrize("spacing", [(1, 1, 1), (0.5, 1, 3), (1, 0.5, 1), (1, 0.9, 1)])

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from core.presets.segmenting import ROBUST
-from core.synthesis import Mask, Mix, Noise, Scale, Shift, Synthesis
+from core.synthesis import Brush, Circle, Foreign, Mask, Mix, Noise, Scale, Shift, Synthesis
 from core.synthesis.pseudo_outlier import MAX_TRIES
 from tests.conftest import head
+from tests.synthesis.lending import Lender
 
 SLICE = head(1, 64) / np.float32(255)
 EMPTY = np.zeros((32, 32), np.float32)
@@ -126,18 +128,18 @@ def test_a_slice_without_room_for_the_mask_is_forced_onto_its_tissue() -> None:
     assert drawn.label[15:17, 15:17].any()
 
 
-@pytest.mark.parametrize(("grey", "towards"), [(0.0, 1), (0.2, 1), (0.8, -1)])
+@pytest.mark.parametrize(("grey", "towards"), [(0.0, 1), (0.45, 1), (0.55, -1)])
 def test_a_forced_outlier_is_a_disc_shifted_visibly_towards_mid_grey(grey: float, towards: int) -> None:
     synthesis = Synthesis(mix=SCALE_ONLY, epsilon=0.1, min_foreground=1.0)
     narrow = EMPTY.copy()
-    narrow[15, 15] = grey
+    narrow[9, 20] = grey
     forced = [synthesis.pseudo_outlier(narrow, 0, 1, row)[0] for row in range(100)]
     assert all(outlier and outlier.forced and outlier.outline.width == 16 * 32 / 128 for outlier in forced)
     shifts = np.array([towards * outlier.change.offset for outlier in forced if outlier])
     assert shifts.min() == pytest.approx(2 * 0.1)
     assert np.mean(shifts > 1) == pytest.approx(0.32, abs=0.15)  # |N(0, 1)|
     if grey:
-        assert {tuple(outlier.outline.centre) for outlier in forced if outlier} == {(15, 15)}
+        assert {tuple(outlier.outline.centre) for outlier in forced if outlier} == {(9, 20)}
 
 
 def test_the_share_of_slices_with_an_outlier_is_the_probability() -> None:
@@ -152,3 +154,47 @@ def test_the_share_of_slices_with_an_outlier_is_the_probability() -> None:
 
 def test_the_paper_perturbs_every_slice() -> None:
     assert all(Synthesis().pseudo_outlier(SLICE, 0, 1, row)[0] is not None for row in range(200))
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 64), (64, 32)])
+def test_labels_lie_anywhere_in_a_frame_that_is_not_square(height: int, width: int) -> None:
+    slices = np.full((height, width), 0.5, np.float32)
+    labels = [Synthesis(mask=Circle()).pseudo_outlier(slices, 0, 1, row)[1].label for row in range(600)]
+    assert np.count_nonzero(sum(labels)) > 0.99 * height * width
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_the_number_of_pseudo_outliers_is_uniform_from_one(count: int) -> None:
+    found = [Synthesis(count=count).pseudo_outlier(SLICE, 0, 1, row)[0] for row in range(300)]
+    numbers = np.bincount([len(outlier.layers) for outlier in found if outlier], minlength=count + 1)
+    np.testing.assert_allclose(numbers / 300, [0, *[1 / count] * count], atol=0.1)
+
+
+@pytest.mark.parametrize("mix", [Mix(), SCALE_ONLY], ids=["paper", "forced"])
+def test_tries_count_the_masks_that_were_drawn(mix: Mix, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn, decide = [], Brush.decide
+    monkeypatch.setattr(Brush, "decide", lambda *given: drawn.append(given) or decide(*given))
+    for row in range(20):
+        drawn.clear()
+        outlier, _ = Synthesis(mix=mix).pseudo_outlier(EMPTY, 0, 1, row)
+        assert outlier is not None
+        assert outlier.tries == len(drawn)
+        assert outlier.forced == (mix is SCALE_ONLY)
+
+
+@pytest.mark.parametrize("label", ["changed", "soft", "saturating"])
+def test_a_label_follows_from_the_mean_change_around_each_pixel(label: str) -> None:
+    foreign = Mix(Noise(weight=0.0), Shift(weight=0.0), Scale(weight=0.0), foreign=Foreign(weight=1.0))
+    synthesis = Synthesis(mask=Circle(min_radius=20.0), mix=foreign, epsilon=0.01, label=label)
+    for row in range(20):
+        outlier, drawn = synthesis.pseudo_outlier(SLICE, 0, 1, row, Lender())
+        assert outlier is not None
+        near = ndimage.uniform_filter(np.abs(drawn.image - SLICE).astype(np.float64), 5, mode="constant")
+        value = {
+            "changed": 1.0,
+            "soft": getattr(outlier.change, "factor", 1.0),
+            "saturating": 1 / (1 + np.exp(-(255 * near - 4) / 2)),
+        }[label]
+        clear = np.abs(near - 0.01 / 4) > 1e-6
+        expected = (near > 0.01 / 4) * (outlier.outline.draw(64, 64) > 0) * value
+        np.testing.assert_allclose(drawn.label[clear], expected[clear], atol=1e-4)

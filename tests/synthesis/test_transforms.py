@@ -112,11 +112,12 @@ def test_a_decided_change_repeats_stays_in_range_and_leaves_its_image(
     np.testing.assert_array_equal(image, before)
 
 
+@pytest.mark.parametrize("height", [64, 40])
 @pytest.mark.parametrize("name", list(ON))
-def test_a_batch_is_changed_as_its_elements_are_and_as_on_the_cpu(name: str) -> None:
+def test_a_batch_is_changed_as_its_elements_are_and_as_on_the_cpu(name: str, height: int) -> None:
     rng = np.random.default_rng(0)
-    changes = [ON[name].decide(rng, Place(*rng.uniform(10, 50, 2), 0.5, lent(64, 64))) for _ in range(8)]
-    slices = np.stack([head(index, 64) for index in range(8)]) / np.float32(255)
+    changes = [ON[name].decide(rng, Place(*rng.uniform(10, 50, 2), 0.5, lent(height, 64))) for _ in range(8)]
+    slices = np.stack([head(index, 64)[:height] for index in range(8)]) / np.float32(255)
     together = apply(changes, torch.from_numpy(slices))
     for index, change in enumerate(changes):
         alone = apply([change], torch.from_numpy(slices[index : index + 1]))
@@ -138,6 +139,12 @@ def test_a_source_pushes_outwards_and_a_sink_draws_in() -> None:
     assert Pull(32.0, 32.0, 30.0, -0.6).apply(disc).sum() < 0.8 * disc.sum()
     far = np.hypot(rows - 32, columns - 32) > 30
     np.testing.assert_array_equal(Pull(32.0, 32.0, 30.0, 0.6).apply(disc)[far], disc[far])
+
+
+@pytest.mark.parametrize("amount", [0.6, -0.6])
+def test_a_warp_at_the_border_brings_no_black_from_outside(amount: float) -> None:
+    grey = np.full((32, 32), 0.5, np.float32)
+    np.testing.assert_allclose(Pull(6.0, 26.0, 16.0, amount).apply(grey), grey)
 
 
 def test_gamma_leaves_black_and_white_and_coarse_noise_is_coarse() -> None:
