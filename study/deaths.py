@@ -1,4 +1,4 @@
-"""Workers that die: when their trial is started again from its checkpoint, and when it is given up.
+"""Workers that die: when their trial is started again from its checkpoint, when it is given up, and when a node is.
 
 Tune alone counts the deaths of a trial's whole life, and ends the whole run when Ray kills a worker because its node
 runs out of memory. Ray kills those that began last, whoever filled the node; its message says who that was.
@@ -72,9 +72,13 @@ class _Count:
 
 
 class Deaths:
-    """Counts the deaths of each trial's workers since its last recorded epoch. now: the one that Tune is told of."""
+    """Counts the deaths of each trial's workers since its last recorded epoch. now: the one that Tune is told of.
+
+    given_up: why, by trial, for those whose end Tune has not told yet.
+    """
 
     def __init__(self) -> None:
+        self.given_up: dict[int, str] = {}
         self._counts: dict[int, _Count] = {}
         self._last_words: dict[int, str] = {}
         self._lost: dict[str, dict[int, str]] = {}
@@ -84,9 +88,21 @@ class Deaths:
         """A worker says what it is about to die of."""
         self._last_words[number] = words
 
-    def lives(self, node: str) -> None:
-        """An epoch was recorded on the node with this address."""
-        self._lost.pop(node, None)
+    def lives(self, node: str) -> dict[int, str]:
+        """An epoch was trained on the node with this address: trials given up there before, and why, failed of it."""
+        return self._lost.pop(node, {})
+
+    def is_in_doubt(self, number: int) -> bool:
+        """Whether a trial was given up on a node that has trained no epoch since: either may be at fault."""
+        return any(number in lost for lost in self._lost.values())
+
+    def begun_anew(self) -> list[int]:
+        """The trials in doubt, whose deaths and nodes are forgotten."""
+        numbers = {number for lost in self._lost.values() for number in lost}
+        self._lost.clear()
+        for number in numbers:
+            self._counts.pop(number)
+        return sorted(numbers)
 
     def bad_node(self) -> str | None:
         """Why the node of the newest death gets no more trials, None while it may: else it would end all of them."""

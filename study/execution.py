@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from optuna.trial import TrialState
 from ray import tune
 from ray.tune import Stopper
 from ray.tune.result import NODE_IP
@@ -64,23 +65,14 @@ class _Halt:
 
 
 class _LedgerSearcher(_Unsaved, Searcher):
-    """Hands the ledger's assignments to Tune and tells the ledger how each ended.
-
-    given_up: why, by trial, for those whose workers died too often.
-    """
+    """Hands the ledger's assignments to Tune and tells the ledger how each ended."""
 
     def __init__(
-        self,
-        ledger: Ledger,
-        task: dict[str, Any],
-        folder: Path,
-        progress: Progress,
-        halt: _Halt,
-        given_up: dict[int, str],
+        self, ledger: Ledger, task: dict[str, Any], folder: Path, progress: Progress, halt: _Halt, deaths: Deaths
     ) -> None:
         super().__init__(metric=VALUE, mode="max")
         self.ledger, self.task, self.folder, self.progress, self.halt = ledger, task, folder, progress, halt
-        self.given_up = given_up
+        self.deaths = deaths
         self._assignments: Iterator[Assignment] = ledger.assignments()
         self._numbers: dict[str, int] = {}
 
@@ -99,7 +91,10 @@ class _LedgerSearcher(_Unsaved, Searcher):
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         number = self._numbers.pop(trial_id)
         with self.halt.on_refusal():
-            reason = self.given_up.pop(number, (result or {}).get(FAILED))
+            reason = self.deaths.given_up.pop(number, (result or {}).get(FAILED))
+            if reason and self.deaths.is_in_doubt(number) and self.ledger.lose(number):
+                self.progress.lost(number, reason)
+                return
             if reason and not self.halt.reason:
                 self.ledger.fail(number, reason)
             elif error:  # Tune's word, as when a worker died between two trials; it is no fault of the second
@@ -115,12 +110,9 @@ class _LedgerSearcher(_Unsaved, Searcher):
 class _LedgerScheduler(_Unsaved, FIFOScheduler):
     """Asks the ledger after each epoch whether a trial goes on, and after each death of a worker, whether it does."""
 
-    def __init__(
-        self, ledger: Ledger, progress: Progress, halt: _Halt, deaths: Deaths, given_up: dict[int, str]
-    ) -> None:
+    def __init__(self, ledger: Ledger, progress: Progress, halt: _Halt, deaths: Deaths) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.ledger, self.progress, self.halt = ledger, progress, halt
-        self.deaths, self.given_up = deaths, given_up
+        self.ledger, self.progress, self.halt, self.deaths = ledger, progress, halt, deaths
         self._repeating: set[int] = set()
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
@@ -128,15 +120,16 @@ class _LedgerScheduler(_Unsaved, FIFOScheduler):
         epoch = self.ledger.epochs_of(number)
         reason = self.deaths.why_to_give_up(number, epoch)
         if reason:
-            self.given_up[number] = reason
+            self.deaths.given_up[number] = reason
             if bad := self.deaths.bad_node():
                 self.halt.because(bad)
         else:
             self.progress.died(number, epoch, self.deaths.now.words)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
-        for trial in tune_controller.get_trials() if self.given_up else ():
-            if trial.status == trial.PENDING and trial.config["number"] in self.given_up:
+        given_up = self.deaths.given_up
+        for trial in tune_controller.get_trials() if given_up else ():
+            if trial.status == trial.PENDING and trial.config["number"] in given_up:
                 tune_controller.stop_trial(trial)
         return super().choose_trial_to_run(tune_controller)
 
@@ -148,7 +141,6 @@ class _LedgerScheduler(_Unsaved, FIFOScheduler):
             self.deaths.foretold(number, result[DYING])
         if VALUE not in result:
             return str(TrialScheduler.CONTINUE)
-        self.deaths.lives(result[NODE_IP])
         epoch = result["epoch"]
         if self.ledger.has(number, epoch) and not (result["replayed"] or number in self._repeating):
             self._repeating.add(number)
@@ -158,8 +150,17 @@ class _LedgerScheduler(_Unsaved, FIFOScheduler):
             stop = self.ledger.report(number, epoch, result[VALUE], json.loads(result["figures"]))
             occupied = {CPUS: trial.config["threads"], GPUS: trial.config["gpu"]}
             self.ledger.note(number, **{NODE: result["node"]}, **occupied)
+            if not result["replayed"]:  # what a checkpoint knows, a node tells that trains nothing
+                self._blame(self.deaths.lives(result[NODE_IP]))
         self.progress.epoch(number, epoch, result[VALUE])
         return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
+
+    def _blame(self, lost: dict[int, str]) -> None:
+        """These came to nothing on a node that is well."""
+        for number, reason in lost.items():
+            if number not in self.deaths.given_up and not self.ledger.finish(number).is_finished():
+                self.ledger.fail(number, reason)
+                self.progress.ended(number, TrialState.FAIL, self.ledger)
 
 
 class _Interrupt(_Unsaved, Stopper):
@@ -209,6 +210,9 @@ def execute(
     with progress, halt.on_refusal(), deaths.told_by_tune():
         while ledger.waiting and not interrupted.is_set():
             _attempt(ledger, task, folder, attempts, slots, progress, halt, deaths, loggers)
+            for number in deaths.begun_anew():
+                if not ledger.finish(number).is_finished():
+                    ledger.again(number)
     if halt.reason:
         raise Halted(halt.reason)
 
@@ -225,12 +229,11 @@ def _attempt(
     loggers: Sequence[tune.Callback],
 ) -> None:
     """Hand out everything that remains. A trial that Tune gave up, and the ledger did not, remains for another."""
-    given_up: dict[int, str] = {}
     tune.Tuner(
         tune.with_resources(run_trial, slots.resources()),
         tune_config=tune.TuneConfig(
-            search_alg=_LedgerSearcher(ledger, task, folder.resolve(), progress, halt, given_up),
-            scheduler=_LedgerScheduler(ledger, progress, halt, deaths, given_up),
+            search_alg=_LedgerSearcher(ledger, task, folder.resolve(), progress, halt, deaths),
+            scheduler=_LedgerScheduler(ledger, progress, halt, deaths),
             num_samples=ledger.remaining(),
             max_concurrent_trials=slots.count,
             reuse_actors=True,  # a fresh process spends five seconds on importing torch

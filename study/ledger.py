@@ -28,6 +28,7 @@ SEED = "seed"
 NODE = "node"
 CPUS = "cpus"
 GPUS = "gpus"
+LOST = "lost"  # the epoch after which the trial was last given up and its node may have been at fault
 STOPPED = "stopped"  # the epoch after which ASHA stopped the trial
 PLANNED = "planned"  # of the Optuna study: assignments in all that its last start asked for
 
@@ -165,6 +166,18 @@ class Ledger:
         trial = self._live(number)
         trial.set_user_attr(REASON, reason)
         self.study.tell(number, state=TrialState.FAIL)
+
+    def lose(self, number: int) -> bool:
+        """Note that a trial was given up where its node may be at fault; it stays unfinished, so it is asked again.
+
+        False when that happened after the same epoch before: what comes to nothing twice is its own fault, or it would
+        be asked for ever.
+        """
+        epoch = self.epochs_of(number)
+        if self.trials()[number].user_attrs.get(LOST) == epoch:
+            return False
+        self.note(number, **{LOST: epoch})
+        return True
 
     def finish(self, number: int) -> TrialState:
         """Tell the truth about a trial that ended; one that was interrupted stays RUNNING and is resumed next time."""

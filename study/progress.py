@@ -76,6 +76,11 @@ class Progress:
         """The worker of a training died after this recorded epoch, and another takes over."""
         self._say(f"{number} goes on from epoch {epoch}: its worker died{why and ', ' + why}")
 
+    def lost(self, number: int, why: str) -> None:
+        """A training was given up, by its own fault or its node's."""
+        self._running.pop(number, None)
+        self._say(f"{number} given up for now: {why}; it fails if its node trains another, else it is tried again")
+
     def repeats(self, number: int, epoch: int) -> None:
         """A training does an epoch again that was recorded before."""
         self._say(f"{number} trains epoch {epoch} again: its checkpoint is damaged or gone")

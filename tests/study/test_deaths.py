@@ -119,16 +119,16 @@ def test_last_words_are_no_epoch(tmp_path: Path) -> None:
     space = parse_space('[study]\ntrials = 1\n[space]\n"loss.alpha" = { low = 0, high = 1 }\n', "tiny.toml")
     ledger = Ledger(open_study(tmp_path / "journal.log", "search"), SearchSource(space, 1), 10, 0)
     number = next(ledger.assignments()).number
-    deaths, given_up = Deaths(), dict[int, str]()
+    deaths = Deaths()
     progress = Progress("search", 1, 0, 10, to_dict(space.base()))
-    scheduler = _LedgerScheduler(ledger, progress, _Halt(threading.Event()), deaths, given_up)
+    scheduler = _LedgerScheduler(ledger, progress, _Halt(threading.Event()), deaths)
     trial = SimpleNamespace(config={"number": number})
     for _ in range(PATIENCE):
         assert scheduler.on_trial_result(None, trial, {DYING: "gpu7 told: CUDA error"}) == TrialScheduler.CONTINUE
         with deaths._noticed(_Manager(LARGE), None, KILLED):
             scheduler.on_trial_error(None, trial)
     assert ledger.epochs_of(number) == 0
-    assert given_up == {number: "its worker died 4 times in epoch 1, at last because gpu7 told: CUDA error"}
+    assert deaths.given_up == {number: "its worker died 4 times in epoch 1, at last because gpu7 told: CUDA error"}
 
 
 def test_tune_is_left_as_it_was() -> None:
