@@ -16,7 +16,8 @@ _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of mallopt(3)
 def keep_freed_memory() -> bool:
     """Let the C library reuse what is freed, from now on; whether it could be told so: glibc alone can.
 
-    The process then holds the most memory that it ever had at a time. What tensors hold does not depend on it.
+    The process then holds the most memory that it ever had at a time. What tensors hold does not depend on it. Threads
+    other than the main one allocate elsewhere, where it hardly holds, unless the process began with MALLOC_ARENA_MAX=1.
     """
     if platform.libc_ver()[0] != "glibc":
         return False

@@ -23,6 +23,8 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")  # a trial with
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 # Ray would start a process for every CPU at once, also where a GPU or --concurrent leaves most of them unused.
 os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
+# A worker trains in a thread, whose memory would go back to the system after each step; see core/allocation.py.
+os.environ.setdefault("MALLOC_ARENA_MAX", "1")
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
 os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
 os.environ.setdefault("TUNE_PRINT_ALL_TRIAL_ERRORS", "0")  # a line of ours tells of a worker that died
