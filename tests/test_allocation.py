@@ -41,7 +41,8 @@ def test_what_is_freed_is_used_again(thread: str) -> None:
     program = [sys.executable, "-c", PROGRAM.format(pages=PAGES), thread]
     found = subprocess.run(program, env=os.environ | {"MALLOC_ARENA_MAX": "1"}, capture_output=True, text=True)
     first, second = map(int, found.stdout.split())
-    assert first >= PAGES > 16 * second
+    assert first > PAGES / 2  # the heap may have had a few of them
+    assert second < PAGES / 16
 
 
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
