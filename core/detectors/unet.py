@@ -35,7 +35,7 @@ def _convolutions(inputs: int, outputs: int, norm: Norm) -> nn.Sequential:
 
 
 def _enlarged(features: Tensor, layer: nn.ConvTranspose2d) -> Tensor:
-    """What the layer returns, its bias added apart: on a CPU oneDNN takes longer for its gradient than for the rest."""
+    """What the layer returns, its bias added apart: oneDNN computes that one's gradient by slow reference code."""
     bias = cast(Tensor, layer.bias)
     return functional.conv_transpose2d(features, layer.weight, stride=2).add_(bias[:, None, None])
 
