@@ -7,7 +7,7 @@ import pytest
 from core.config import Config, override
 from core.probes import build_probe
 from core.slices.table import SliceTable
-from tests.benchmarks import fidelity, growth, profile_step, side_by_side
+from tests.benchmarks import fidelity, growth, profile_step, shares, side_by_side
 from tests.benchmarks.bench_synthesis import slices
 from tests.benchmarks.bench_training import plain_steps
 
@@ -33,8 +33,15 @@ def test_fidelity_says_whether_the_difference_is_noise(values: list[float], word
 def test_trainings_side_by_side_are_counted_together() -> None:
     one, two = side_by_side.measure((2, 32, 2), "cpu", [1, 2], 2)
     assert (one.processes, one.gain, two.processes) == (1, 1.0, 2)
-    assert two.steps > 0
-    assert two.gain == pytest.approx(two.steps / one.steps)
+    assert two.rate > 0
+    assert two.gain == pytest.approx(two.rate / one.rate)
+
+
+def test_whole_trials_share_a_device_and_tell_where_their_time_goes() -> None:
+    parts, (one, two) = shares.measure((2, 64, 4), "cpu", [1, 2], trials=1, epochs=2, count=80)
+    assert one.rate > 0
+    assert two.gain == pytest.approx(two.rate / one.rate)
+    assert 0 < parts.training < parts.training + parts.scoring < parts.all
 
 
 def test_a_step_is_divided_among_its_operators() -> None:
