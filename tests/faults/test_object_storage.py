@@ -171,6 +171,8 @@ def test_drivers_on_two_machines_refuse_each_other(
             first._ended.clear()
             first._beat()
             assert first.lost.is_set()
+            said = capsys.readouterr().err
+            assert said == f"{bucket}/runs/mine: another driver has taken this study over; stopping\n"
     assert names(place(f"{bucket}/runs/mine/driver")) == []
 
 
