@@ -8,6 +8,7 @@
     ├── BadStudy            a study folder that belongs to other data, another space, or is incomplete
     ├── BadStorage          a place that cannot be written to: full, read-only, or gone
     ├── Halted              a study that waits until its storage or a node of its cluster is mended
+    ├── Overtaken           a study that another driver carries out now; it ends this one as Ctrl-C does, with 130
     ├── TrainingFailed      a run that cannot go on, such as a loss that is not finite
     └── HelperDied          a process that works for a training was killed; nothing is wrong with the training
 
@@ -60,6 +61,10 @@ class BadStorage(StudyError):
 
 class Halted(StudyError):
     """A study waits until its storage or a node of its cluster is mended; nothing that was recorded is lost."""
+
+
+class Overtaken(StudyError):
+    """Another driver has taken a study over; this one writes nothing more to it."""
 
 
 class TrainingFailed(StudyError):

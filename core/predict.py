@@ -87,6 +87,7 @@ def main(
     folders = [place(each) for each in detectors] or [find_best(None).folder / "retrained"]
     predictors = [open_detector(each, chosen, table=table, probe=probe) for each in folders]
     output = Output(folder, predictors, rule, mask=mask, pictures=pictures)
+    output.require_own(found)
     skipped: list[tuple[str, str]] = []
     try:
         with shown(out, "scans") as progress:

@@ -35,14 +35,14 @@ class Comparison:
     ablation: Ablation
 
     def run(self) -> dict[str, Any] | None:
-        """Carry out what remains and write ablation.json, best.json and trials.parquet. None when it was interrupted.
+        """Carry out what remains and write ablation.json, best.json and trials.parquet.
 
-        An arm that cannot be trained is left out, with its reason, and the others are compared. best.json names the
-        best arm as the winner and the others as its controls, so that `core.train --best` tests all of them. Raises
-        Halted when the study's folder cannot be written to or a node fails, BadStudy when fewer than two arms are left.
+        None when it was interrupted or overtaken. An arm that cannot be trained is left out, with its reason, and the
+        others are compared. best.json names the best arm as the winner and the others as its controls, so that
+        `core.train --best` tests all of them. Raises Halted when the study's folder cannot be written to or a node
+        fails, BadStudy when fewer than two arms are left.
         """
-        with resumable():
-            return self._run()
+        return resumable(self._run)
 
     def _run(self) -> dict[str, Any] | None:
         self.phases.audit()

@@ -19,7 +19,7 @@ from ray.tune.result import NODE_IP
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from core.errors import BadStorage, Halted
+from core.errors import BadStorage, Halted, Overtaken
 from core.mirror import address, filesystem, is_remote
 from study.deaths import Deaths, Silent
 from study.events import refusing
@@ -41,7 +41,7 @@ class _Unsaved:
 
 
 class _Halt:
-    """What ends a run and no trial: storage that refuses a write, a node that fails what it is given.
+    """What ends a run and no trial: storage that refuses a write, a node that fails what it is given, another driver.
 
     Trials stay unfinished and go on when it is well.
     """
@@ -49,6 +49,7 @@ class _Halt:
     def __init__(self, interrupted: threading.Event) -> None:
         self.interrupted = interrupted
         self.reason: str | None = None
+        self.overtaken: Overtaken | None = None
 
     def because(self, reason: str) -> None:
         self.reason = self.reason or reason
@@ -62,6 +63,9 @@ class _Halt:
                 yield
         except BadStorage as storage:
             self.because(str(storage))
+        except Overtaken as overtaken:
+            self.overtaken = overtaken
+            self.interrupted.set()
 
 
 class _LedgerSearcher(_Unsaved, Searcher):
@@ -191,8 +195,8 @@ def execute(
 ) -> None:
     """Run all remaining assignments, of which there must be some. Returns early when `interrupted` is set.
 
-    Raises Halted when the study's folder cannot be written to or a node fails what it is given; nothing that was
-    recorded is lost, and trials that had not ended stay unfinished.
+    Raises Halted when the study's folder cannot be written to or a node fails what it is given, Overtaken when another
+    driver has written there; nothing that was recorded is lost, and trials that had not ended stay unfinished.
 
     families: of the probe, those that the objective averages over. folder: checkpoints, one folder per trial.
     attempts: where Tune keeps what it needs while it runs. loggers: Tune's callbacks for other tools.
@@ -213,6 +217,8 @@ def execute(
             for number in deaths.begun_anew():
                 if not ledger.finish(number).is_finished():
                     ledger.again(number)
+    if halt.overtaken:
+        raise halt.overtaken
     if halt.reason:
         raise Halted(halt.reason)
 

@@ -14,7 +14,7 @@ from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from core.console import out
-from core.errors import BadStorage, BadStudy
+from core.errors import BadStorage, BadStudy, Overtaken
 from core.mirror import address, is_remote
 from study.segments import Segments
 
@@ -79,7 +79,10 @@ class Journal(_Read):
         self._cut()
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Append whole lines or nothing. Raises OSError or BadStorage where storage is full or gone."""
+        """Append whole lines or nothing.
+
+        Raises OSError or BadStorage where storage is full or gone, Overtaken when another driver has written there.
+        """
         before = self.path.stat().st_size
         try:
             super().append_logs(logs)
@@ -87,7 +90,7 @@ class Journal(_Read):
                 with self.path.open("rb") as file:
                     file.seek(before)
                     self._segments.append(file.read())
-        except (OSError, BadStorage):
+        except (OSError, BadStorage, Overtaken):
             if self.path.stat().st_size > before:
                 os.truncate(self.path, before)
             raise

@@ -96,7 +96,8 @@ class StudyLock:
             for place in self._places:
                 try:
                     if not place.touch(self._mine):
-                        err.print(f"{self.folder}: another driver has taken this study over; stopping", style="yellow")
+                        where = address(self.folder)
+                        err.print(f"{where}: another driver has taken this study over; stopping", style="yellow")
                         self.lost.set()
                         return
                 except (OSError, BadStorage):

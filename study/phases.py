@@ -1,13 +1,13 @@
 """What every kind of study does alike: check that subjects do not meet, and carry out a ledger on the cluster."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from core.config import Config, to_dict
-from core.console import out
-from core.errors import BadStorage, BadStudy, Halted
+from core.console import err, out
+from core.errors import BadStorage, BadStudy, Halted, Overtaken
 from core.mirror import address
 from core.slices.split import require_disjoint
 from study.cluster import Cluster
@@ -18,6 +18,8 @@ from study.ledger import Ledger
 from study.lock import StudyLock
 from study.progress import Progress
 from study.tracking import loggers, require_packages
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -97,11 +99,16 @@ def opened(
         yield Phases(folder, folder.definition(), cluster, log), new
 
 
-@contextmanager
-def resumable() -> Iterator[None]:
-    """Around a whole call: what halts it becomes a sentence which says that nothing is lost."""
+def resumable(call: Callable[[], T]) -> T | None:
+    """What a whole call of a study returns; None, and a sentence, where another driver has taken the study over.
+
+    Raises Halted, which says that nothing is lost, for whatever else halts it.
+    """
     try:
         with refusing():
-            yield
+            return call()
+    except Overtaken as overtaken:
+        err.print(f"{overtaken}; stopping", style="yellow", markup=False)
+        return None
     except (BadStorage, Halted) as why:
         raise Halted(f"{why}; finished trials are kept, and the same command goes on when this is mended") from None

@@ -45,12 +45,11 @@ class Run:
     forked: Sequence[FrozenTrial] = ()
 
     def search(self) -> Verdict | None:
-        """Search, replicate, decide, and write best.json and trials.parquet. None when it was interrupted.
+        """Search, replicate, decide, and write best.json and trials.parquet. None when it was interrupted or overtaken.
 
         Raises Halted when the study's folder cannot be written to or a node fails.
         """
-        with resumable():
-            return self._search()
+        return resumable(self._search)
 
     def _search(self) -> Verdict | None:
         self.phases.audit()

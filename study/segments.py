@@ -1,12 +1,15 @@
 """A journal on object storage, where nothing can be appended to: its bytes in objects named by their offset.
 
 Only the last object is ever written again, whole, until it is full; so every event costs one small upload, and reading
-thousands of trials costs some hundred downloads.
+thousands of trials costs some hundred downloads. Before the upload the object is read: a driver that was cut off for
+long, or that kept its lock by touching it at the moment when another took it over, would write over the other's events.
+What another stores between that reading and the end of the upload would still be lost: Arrow cannot upload on a
+condition.
 """
 
 from pathlib import Path
 
-from core.errors import BadStudy
+from core.errors import BadStorage, BadStudy, Overtaken
 from core.mirror import address, names, read, write
 
 FULL = 1 << 18  # bytes
@@ -21,6 +24,7 @@ class Segments:
     def __init__(self, journal: Path) -> None:
         self.folder = journal.with_name(f"{journal.name}.d")
         self._start, self._open = 0, b""
+        self._doubtful = set[bytes]()  # uploads that were refused: the storage may hold one whose answer was lost
 
     def read(self, target: Path) -> None:
         """Write the whole journal into a file. Raises BadStudy when a part of it is missing."""
@@ -34,9 +38,19 @@ class Segments:
                 file.write(self._open)
 
     def append(self, data: bytes) -> None:
-        """Add to the journal's end; on an error nothing was added here."""
-        start, content = self._start, self._open + data
-        if len(self._open) >= FULL:
-            start, content = self._start + len(self._open), data
-        write(self.folder / f"{start:012d}", content)
-        self._start, self._open = start, content
+        """Add to the journal's end; on an error nothing was added here.
+
+        Raises Overtaken, and writes nothing, when the journal's end is not what this process read or wrote last.
+        """
+        start, before = self._start, self._open
+        if len(before) >= FULL:
+            start, before = start + len(before), b""
+        last, content = self.folder / f"{start:012d}", before + data
+        if (read(last) or b"") not in {before, *self._doubtful}:
+            raise Overtaken(f"{address(self.folder.parent)}: another driver has written to this study")
+        try:
+            write(last, content)
+        except BadStorage:
+            self._doubtful.add(content)
+            raise
+        self._start, self._open, self._doubtful = start, content, set()

@@ -8,6 +8,8 @@ prediction.json         detectors, scale and threshold of the maps, rule of the 
                         those that an interrupted call did not finish
 """
 
+import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,12 +17,18 @@ import cv2
 import numpy as np
 
 from core.durable import replacing, write_json
-from core.errors import BadInput
+from core.errors import BadInput, BadVolume
 from core.prediction.mosaic import mosaic
-from core.prediction.volume import Prediction, Predictor, Rule
+from core.prediction.volume import Prediction, Predictor, Rule, opened
 from core.prediction.writing import SLICE_COLUMNS, VOLUME_COLUMNS, slice_rows, volume_row, write_nifti, write_table
 from core.provenance import provenance
+from core.slices.files import printable, stem
 
+_TABLES = ("scores.csv", "slice_scores.csv")
+_TOLD = "prediction.json"
+_MAP = "anomaly map, calibrated, 0 to 1"
+_MASK = "anomaly map at its threshold"
+_REPLACED = "and it would be replaced; expected another --out folder, or this file elsewhere"
 _UNLIKE = 0.1  # of the tissue; healthy scans that are prepared like the training scans have 0.01
 
 
@@ -39,20 +47,41 @@ class Output:
         self._rows: list[tuple[list[object], list[list[object]]]] = []  # of each scan: its own, and its slices'
         self._threshold: float | None = None
 
+    def require_own(self, scans: Sequence[Path]) -> None:
+        """Raise BadInput where these scans' results would replace a scan, or a file that no earlier call wrote.
+
+        Maps and masks tell in their header that they are such. Pictures and tables cannot, so they are taken for an
+        earlier call's where it left prediction.json, or any map if it was killed before that.
+        """
+        names = [stem(path) for path in scans if printable(path.name) == path.name]
+        given = {path.resolve() for path in scans}
+        maps = [self._map(name) for name in names] + [self._mask(name) for name in names if self.mask]
+        maps = [path for path in maps if path.is_file()]
+        for path in maps:
+            if path.resolve() in given:
+                raise BadInput(f"{path}: is one of the scans, {_REPLACED}")
+            if not _is_map(path):
+                raise BadInput(f"{path}: no earlier core.predict wrote it, {_REPLACED}")
+        if maps or _is_told(self.folder / _TOLD):
+            return
+        pictures = [path for name in names if self.pictures for path in self._pictures(name)]
+        for path in (*pictures, *(self.folder / name for name in (*_TABLES, _TOLD))):
+            if path.is_file():
+                raise BadInput(f"{path}: no earlier core.predict wrote it, {_REPLACED}")
+
     def keep(self, name: str, prediction: Prediction) -> None:
         """Write one scan's map, mask and pictures."""
         like = prediction.path
-        write_nifti(self.folder / f"{name}_anomaly.nii.gz", like, prediction.map, "anomaly map, calibrated, 0 to 1")
+        write_nifti(self._map(name), like, prediction.map, _MAP)
         self._threshold = prediction.threshold()
         if self.mask and self._threshold is not None:
             above = (prediction.map >= self._threshold).astype(np.uint8)
-            write_nifti(self.folder / f"{name}_mask.nii.gz", like, above, "anomaly map at its threshold")
-        for number, found in enumerate(prediction.found if self.pictures else ()):
-            plane = found.predictor.preprocessing.plane
-            which = "" if len(prediction.found) == 1 else f"_{number + 1}_{plane}"
-            _, png = cv2.imencode(".png", mosaic(found))
-            with replacing(self.folder / f"{name}{which}.png") as temporary:
-                temporary.write_bytes(png.tobytes())
+            write_nifti(self._mask(name), like, above, _MASK)
+        if self.pictures:
+            for path, found in zip(self._pictures(name), prediction.found, strict=True):
+                _, png = cv2.imencode(".png", mosaic(found))
+                with replacing(path) as temporary:
+                    temporary.write_bytes(png.tobytes())
         if (share := prediction.rare()) > _UNLIKE:
             self.unlike[name] = share
         self._rows.append((volume_row(name, prediction, self.rule), slice_rows(name, prediction)))
@@ -69,8 +98,9 @@ class Output:
         """
         if not self._rows:
             return
-        write_table(self.folder / "scores.csv", VOLUME_COLUMNS, (volume for volume, _ in self._rows))
-        write_table(self.folder / "slice_scores.csv", SLICE_COLUMNS, (row for _, rows in self._rows for row in rows))
+        volumes, slices = (self.folder / name for name in _TABLES)
+        write_table(volumes, VOLUME_COLUMNS, (volume for volume, _ in self._rows))
+        write_table(slices, SLICE_COLUMNS, (row for _, rows in self._rows for row in rows))
         detectors = [
             {
                 "detector": one.name,
@@ -90,4 +120,31 @@ class Output:
             "unlike": self.unlike,
             "provenance": provenance(self.predictors[0].device),
         }
-        write_json(self.folder / "prediction.json", content)
+        write_json(self.folder / _TOLD, content)
+
+    def _map(self, name: str) -> Path:
+        return self.folder / f"{name}_anomaly.nii.gz"
+
+    def _mask(self, name: str) -> Path:
+        return self.folder / f"{name}_mask.nii.gz"
+
+    def _pictures(self, name: str) -> list[Path]:
+        """One for each detector."""
+        if len(self.predictors) == 1:
+            return [self.folder / f"{name}.png"]
+        planes = enumerate((one.preprocessing.plane for one in self.predictors), start=1)
+        return [self.folder / f"{name}_{number}_{plane}.png" for number, plane in planes]
+
+
+def _is_map(path: Path) -> bool:
+    try:
+        return opened(path).header["descrip"].item() in (_MAP.encode(), _MASK.encode())
+    except BadVolume:
+        return False
+
+
+def _is_told(path: Path) -> bool:
+    try:
+        return "volume_score" in json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False

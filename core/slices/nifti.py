@@ -188,7 +188,9 @@ def _header(path: Path, head: bytes) -> Any:
         raise BadVolume(f"{path}: is not a NIfTI file, since it does not begin with a NIfTI header")
     try:
         header = kind(head[: kind.sizeof_hdr], check=False)
+        lacks = (header["pixdim"][1:4] == 0) & (header["dim"][1:4] > 1)
         header.check_fix(error_level=40)
+        header["pixdim"][1:4][lacks] = 0  # nibabel makes it 1 mm, which would do for the depth of a single slice only
         header.get_data_dtype()
     except (HeaderDataError, ValueError, OverflowError) as error:
         raise BadVolume(f"{path}: its NIfTI header is wrong ({error})") from error
@@ -234,6 +236,9 @@ def _scaling(path: Path, header: Any) -> tuple[float, float]:
 
 
 def _affine(path: Path, header: Any) -> NDArray[np.float64]:
+    if not header["sform_code"] and not header["pixdim"][1:4].all():
+        told = " x ".join(f"{edge:.3g}" for edge in header["pixdim"][1:4])
+        raise BadVolume(f"{path}: its header has voxels of {told} mm and no sform, expected edges above 0")
     try:
         with np.errstate(all="ignore"):
             affine = np.asarray(header.get_best_affine(), np.float64)

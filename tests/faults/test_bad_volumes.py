@@ -175,6 +175,20 @@ def no_rotation(path: Path) -> None:
     patch(path, 252, np.array([1, 0], "<i2").tobytes() + np.array([2, 0, 0], "<f4").tobytes())
 
 
+def no_edge(path: Path) -> None:
+    """An edge of 0, which nibabel would take for 1 mm, and no sform beside it."""
+    save(path, voxels(), np.diag([2, 3, 4, 1]))
+    patch(path, 252, np.array([1, 0], "<i2").tobytes())
+    patch(path, 84, np.array([0], "<f4").tobytes())
+
+
+def no_edges(path: Path) -> None:
+    """As of a program that knows nothing of space."""
+    save(path, voxels())
+    patch(path, 76, np.zeros(4, "<f4").tobytes())
+    patch(path, 252, np.zeros(2, "<i2").tobytes())
+
+
 def no_offset(path: Path) -> None:
     save(path, voxels())
     patch(path, 108, np.array([np.nan], "<f4").tobytes())
@@ -236,6 +250,8 @@ BAD: dict[Callable[[Path], None], str] = {
     nowhere: "its affine does not place voxels in space, expected three axes of finite length",
     sheared: "its affine does not place voxels in space, expected three axes of finite length",
     no_rotation: "its affine cannot be made from its header (",
+    no_edge: "its header has voxels of 2 x 0 x 4 mm and no sform, expected edges above 0",
+    no_edges: "its header has voxels of 0 x 0 x 0 mm and no sform, expected edges above 0",
     no_offset: "its header claims that voxels begin at byte nan, expected a place behind it",
     microscopic: "its affine does not place voxels in space, expected three axes of finite length",
     overflow_by_scaling: " of 1680 voxels are NaN or infinite, expected finite values",

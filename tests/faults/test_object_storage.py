@@ -1,22 +1,26 @@
 """A study on object storage: driven by one machine, killed, gone on with by another that has nothing of it."""
 
+import json
 import os
 import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import optuna
 import pytest
 
 from core import mirror
-from core.errors import BadStorage, BadStudy
+from core.errors import BadStorage, BadStudy, Overtaken
 from core.mirror import names, place, publish, withdraw
 from core.slices.table import SliceTable
 from study import lock, segments
 from study.journal import Journal, reading
 from study.ledger import open_study
 from study.lock import StudyLock
+from study.segments import Segments
 from tests.programs import SPACE, Place, finished_trials, kill
 
 
@@ -74,6 +78,76 @@ def test_a_part_that_is_missing_is_told(journal: Path, monkeypatch: pytest.Monke
         Journal(journal)
 
 
+def recorded(journal: Path) -> list[dict[str, Any]]:
+    """The events in the bucket."""
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / "journal.log"
+        Segments(journal).read(copy)
+        return [json.loads(line) for line in copy.read_bytes().splitlines()]
+
+
+@pytest.mark.parametrize("full", [1, 1 << 18], ids=["an object for each event", "one object"])
+def test_a_driver_that_was_taken_over_overwrites_nothing(
+    full: int, bucket: str, journal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that wakes up after another has gone on with its study."""
+    monkeypatch.setattr(segments, "FULL", full)
+    stalled, other = Journal(journal), Segments(journal)
+    stalled.append_logs([{"a": 1}])
+    other.read(tmp_path / "on-another-machine")
+    for event in (b'{"b": 2}\n', b'{"c": 3}\n'):
+        other.append(event)
+    for _ in range(2):
+        with pytest.raises(Overtaken, match=f"{bucket}/runs/mine: another driver has written to this study"):
+            stalled.append_logs([{"lost": True}])
+    assert recorded(journal) == [{"a": 1}, {"b": 2}, {"c": 3}]
+    assert list(stalled.read_logs(0)) == [{"a": 1}]
+    with pytest.raises(Overtaken):
+        Segments(journal).append(b'{"begins": "a study that is there"}\n')
+
+
+@pytest.mark.parametrize("full", [1, 1 << 18], ids=["an object for each event", "one object"])
+def test_an_upload_whose_answer_was_lost_is_not_taken_for_another_drivers(
+    full: int, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "FULL", full)
+    backend = Journal(journal)
+    backend.append_logs([{"a": 1}])
+
+    def unanswered(path: Path, content: bytes) -> None:
+        mirror.write(path, content)
+        raise BadStorage("no answer")
+
+    def away(path: Path, content: bytes) -> None:
+        raise BadStorage("no connection")
+
+    for write, event in ((unanswered, {"b": 2}), (away, {"tried": "and never arrived"})):
+        monkeypatch.setattr(segments, "write", write)
+        with pytest.raises(BadStorage, match=r"no answer|no connection"):
+            backend.append_logs([event])
+    monkeypatch.setattr(segments, "write", mirror.write)
+    assert recorded(journal) == [{"a": 1}, {"b": 2}]
+    backend.append_logs([{"c": 3}])
+    assert recorded(journal) == [{"a": 1}, {"c": 3}] == list(backend.read_logs(0))
+
+
+def test_an_event_costs_one_small_download(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full, event = 200, {"number": 0}
+    monkeypatch.setattr(segments, "FULL", full)
+    backend, read = Journal(journal), list[int]()
+
+    def counted(path: Path) -> bytes | None:
+        content = mirror.read(path)
+        read.append(len(content or b""))
+        return content
+
+    monkeypatch.setattr(segments, "read", counted)
+    for _ in range(40):
+        backend.append_logs([event])
+    assert len(read) == 40
+    assert max(read) < full
+
+
 def test_drivers_on_two_machines_refuse_each_other(
     bucket: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -97,6 +171,8 @@ def test_drivers_on_two_machines_refuse_each_other(
             first._ended.clear()
             first._beat()
             assert first.lost.is_set()
+            said = capsys.readouterr().err
+            assert said == f"{bucket}/runs/mine: another driver has taken this study over; stopping\n"
     assert names(place(f"{bucket}/runs/mine/driver")) == []
 
 

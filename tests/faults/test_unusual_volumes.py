@@ -38,6 +38,18 @@ def test_what_is_unusual_but_right(name: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(read_volume(path).voxels, stored.get_fdata(), rtol=1e-6)
 
 
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_single_slice_needs_no_depth(code: int, tmp_path: Path) -> None:
+    """As programs for pictures write it: its pixels are known, and no plane that could be cut has its depth."""
+    image = nib.Nifti1Image(voxels()[:, :, :1], np.diag([2, 3, 4, 1]))
+    image.header["sform_code"], image.header["qform_code"] = 0, code
+    image.header["pixdim"][3], image.header["vox_offset"] = 0, 352
+    path = tmp_path / "a.nii"
+    path.write_bytes(image.header.binaryblock + bytes(4) + voxels()[:, :, :1].tobytes("F"))
+    assert nib.load(path).header["pixdim"][3] == 1
+    assert read_volume(path).spacing == pytest.approx((2, 3, 1))
+
+
 def odd(place: Path) -> Path:
     """A folder of volumes whose headers nibabel mends or wonders at, while their sform places them."""
     save(place / "a.nii", voxels())

@@ -190,6 +190,17 @@ def test_masks_are_binary_and_a_tiny_lesion_is_never_normal() -> None:
         assert np.argwhere(made.masks[k]).tolist() == [[(63 - 29 - k) // 4, (63 - 27 - k) // 4]]
 
 
+@pytest.mark.parametrize("side", [16, 48, 80])
+def test_a_mask_has_the_voxel_under_the_middle_of_each_pixel(side: int) -> None:
+    """So that it is neither moved nor made larger or smaller; in a coarse pattern, other ways differ everywhere."""
+    size = 37
+    mask = np.random.default_rng(0).random((size, size, 3)) < 0.5
+    under = ((np.arange(side) + 0.5) * size / side).astype(int)
+    expected = np.stack([mask[::-1, ::-1, k].T[np.ix_(under, under)] for k in range(3)])
+    made = slices(head(size, 3), mask, side=side)
+    np.testing.assert_array_equal(made.masks, expected)
+
+
 def test_normal_only_judges_the_voxels() -> None:
     voxels, mask = head(64, 8), np.zeros((64, 64, 8), bool)
     mask[31, 31, 3] = True

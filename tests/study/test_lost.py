@@ -16,11 +16,12 @@ from ray.tune.result import NODE_IP
 from ray.tune.search import Searcher
 
 from core.config import to_dict
-from core.errors import Halted
+from core.errors import Halted, Overtaken
 from study import execution
 from study.deaths import PATIENCE
 from study.folder import TableReference
 from study.ledger import Ledger, open_study
+from study.phases import resumable
 from study.progress import Progress
 from study.reading import parse_space
 from study.search_source import SearchSource
@@ -210,3 +211,21 @@ def test_what_a_checkpoint_replays_does_not_speak_for_its_node(cluster_of: Calla
     with pytest.raises(Halted, match=f"node {BAD}: 3 trials in a row"):
         cluster.call()
     assert cluster.states() == [RUNNING] * 3
+
+
+def test_a_study_that_another_driver_took_over_ends_with_one_sentence(
+    cluster_of: Callable[..., Cluster], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster = cluster_of()
+    report = Ledger.report
+
+    def overtaken(ledger: Ledger, number: int, epoch: int, *more: Any) -> bool:
+        if number == 1:
+            raise Overtaken("s3://bucket/runs/mine: another driver has written to this study")
+        return report(ledger, number, epoch, *more)
+
+    monkeypatch.setattr(Ledger, "report", overtaken)
+    assert resumable(cluster.call) is None
+    assert cluster.states() == [COMPLETE, RUNNING]
+    said = capsys.readouterr()
+    assert said.err == "s3://bucket/runs/mine: another driver has written to this study; stopping\n"
