@@ -9,7 +9,7 @@ from study.figures.calibration import calibration_info, draw_calibration
 from study.figures.scores import draw_scores, scores_info
 from study.figures.sizes import QUANTITIES, draw_sizes, sizes_info
 from study.page.html import Child, Html, details, join, paragraphs, plot, table, tag
-from study.page.words import figure, interval
+from study.page.words import figure, interval, percent
 from study.records import StudyRecord
 
 COLUMNS = {
@@ -39,8 +39,8 @@ def _scores(entries: Sequence[dict[str, Any]]) -> Html:
         tag("h3", "Scores of normal and anomalous"),
         paragraphs(
             f"Under the first seed, the {first.name}'s scores of normal and of anomalous slices overlap by "
-            f"{first.slices.overlap:.0%}, its values of normal and of anomalous pixels by {first.pixels.overlap:.0%}: "
-            "at 0 % a threshold would part them, at 100 % nothing could."
+            f"{percent(first.slices.overlap)}, its values of normal and of anomalous pixels by "
+            f"{percent(first.pixels.overlap)}: at 0 % a threshold would part them, at 100 % nothing could."
         ),
         plot(
             draw_scores(info),

@@ -16,7 +16,7 @@ from study.figures.slices import draw_slices, slices_info
 from study.figures.thinning import thinned
 from study.page.html import Child, Html, Section, code, details, join, paragraphs, plot, table, tag
 from study.page.trials import choice, trial_button
-from study.page.words import STATES, count, duration, figure, setting, settings
+from study.page.words import STATES, count, duration, figure, percent, setting, settings
 from study.records import StudyRecord, TrialRecord, best_first
 
 SHOWN = 12
@@ -138,7 +138,7 @@ def _importance(record: StudyRecord) -> Html:
     )
     drawn = Html("")
     if shown:
-        leaders = "; ".join(f"{info.about}: {info.shares[0][0]} {info.shares[0][1]:.0%}" for info in shown)
+        leaders = "; ".join(f"{info.about}: {info.shares[0][0]} {percent(info.shares[0][1])}" for info in shown)
         drawn = plot(
             draw_importance(shown),
             name="importance",

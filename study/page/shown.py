@@ -6,6 +6,7 @@ from core.synthesis import PseudoOutlier
 from study.figures.detectors import uses_outliers
 from study.figures.galleries import Example, Trained, draw_example, draw_trained, examples_info, trained_info
 from study.page.html import Html, Section, gallery, join, paragraphs, picture, tag
+from study.page.words import percent
 from study.records import StudyRecord
 
 
@@ -28,7 +29,7 @@ def _trained(record: StudyRecord) -> Html:
     except StudyError as gone:
         return paragraphs(f"They cannot be drawn: {gone}.")
     healthy = 1 - config.synthesis.probability
-    left = f" {healthy:.0%} of the slices are left healthy; these are not shown." if healthy > 0 else ""
+    left = f" {percent(healthy)} of the slices are left healthy; these are not shown." if healthy > 0 else ""
     return join(
         paragraphs(
             f"Training pairs of the winner in epoch 1 under seed {seed}, exactly as drawn: the healthy slice with its "
@@ -43,8 +44,8 @@ def _caption(pair: Trained) -> str:
 
 
 def _describe(pair: Trained) -> str:
-    covered = float((pair.label > 0).mean())
-    return f"Healthy slice with a pseudo-outlier ({_how(pair)}), then its label's contour, {covered:.1%} of the frame."
+    covered = percent(float((pair.label > 0).mean()), 1)
+    return f"Healthy slice with a pseudo-outlier ({_how(pair)}), then its label's contour, {covered} of the frame."
 
 
 def _how(pair: Trained) -> str:
@@ -93,7 +94,7 @@ def _picture(example: Example, rank: str) -> Html:
     else:
         words = f"{rank}: {example.subject}, AP {example.value:.3f}"
         alt = (
-            f"Test slice with a lesion of {example.label} over {float(example.truth.mean()):.1%} of the frame, its "
-            f"contour, and the anomaly map; pixel AP {example.value:.3f}."
+            f"Test slice with a lesion of {example.label} over {percent(float(example.truth.mean()), 1)} of the frame, "
+            f"its contour, and the anomaly map; pixel AP {example.value:.3f}."
         )
     return picture(draw_example(example), alt=alt, caption=words)

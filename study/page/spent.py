@@ -7,7 +7,7 @@ from optuna.trial import TrialState
 from study.figures.epochs import draw_epochs, epochs_info
 from study.figures.timeline import UNKNOWN, draw_timeline, timeline_info
 from study.page.html import Child, Html, Section, join, paragraphs, plot, table, tag
-from study.page.words import count, duration
+from study.page.words import count, duration, percent
 from study.records import StudyRecord, TrialRecord
 
 
@@ -109,9 +109,9 @@ def _timeline(record: StudyRecord) -> Html:
         paragraphs(
             f"The first training began on {info.began:%Y-%m-%d at %H:%M}, by the clock of the driver; "
             f"{duration(info.wall)} later the last one known had ended. Up to {count(info.slots, 'training')} ran at "
-            f"once on {nodes}. While anything ran, these slots were occupied for {info.occupied:.0%} of their time and "
-            f"trained or scored for {info.busy:.0%}; the rest is starting, loading, and what an interrupted training "
-            f"waited.{paused}"
+            f"once on {nodes}. While anything ran, these slots were occupied for {percent(info.occupied)} of their "
+            f"time and trained or scored for {percent(info.busy)}; the rest is starting, loading, and what an "
+            f"interrupted training waited.{paused}"
         ),
         plot(
             draw_timeline(info),

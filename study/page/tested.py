@@ -6,7 +6,7 @@ from study.figures.families import draw_families, families_info
 from study.page.behind import behind_figures, paper_section
 from study.page.html import Child, Html, Section, join, paragraphs, plot, table, tag
 from study.page.pairs import every_pair
-from study.page.words import count, figure, interval, series
+from study.page.words import count, figure, interval, percent, series
 from study.records import StudyRecord
 
 TITLE = "Does it find lesions"
@@ -62,13 +62,14 @@ def _about(record: StudyRecord, info: DetectorsInfo) -> Html:
     opened = test.get("opened", 1)
     steps = postprocessing_words(evaluation["entries"])
     often = "opened once, after the choice was made" if opened == 1 else f"opened {opened} times"
+    verdict = evaluation.get("floor_verdict")
+    sentences = (verdict["sentence"] if verdict else "", beside_controls(info, arms=record.compares_arms))
     return join(
-        *(tag("p", words, class_="sentence") for words in result(record)),
-        tag("p", beside_controls(info, arms=record.compares_arms), class_="sentence"),
+        *(tag("p", words, class_="sentence") for words in sentences if words),
         paragraphs(
             f"{count(test['slices'], 'slice')} of {count(len(test['subjects']), 'subject')}, {often}. "
-            f"{test['anomalous_slices']} slices ({share:.0%}) hold a lesion; "
-            f"{info.prevalence:.2%} of all pixels are anomalous, which is the pixel AP of guessing.",
+            f"{test['anomalous_slices']} slices ({percent(share)}) hold a lesion; "
+            f"{percent(info.prevalence, 2)} of all pixels are anomalous, which is the pixel AP of guessing.",
             f"Detectors were trained under {count(len(evaluation['seeds']), 'seed')}. Brackets are 95 % intervals over "
             "subjects and seeds. The floor is what needs no training: intensity is the slice itself, deviation its "
             "distance from the mean training slice, position that mean slice, tissue the area of the slice: a sample "

@@ -6,11 +6,11 @@ from optuna.trial import TrialState
 
 from core.config import Config, flatten, from_dict, to_dict
 from core.errors import BadConfig
-from study.figures.detectors import detectors_info, uses_outliers
+from study.figures.detectors import uses_outliers
 from study.page.glossary import glossary
 from study.page.html import Child, Html, Section, code, details, facts, join, paragraphs, table, tag
 from study.page.spent import cost_in_words
-from study.page.tested import beside_controls, result
+from study.page.tested import result
 from study.page.words import capital, count, floor_words, setting, snapshot, subjects_in_words
 from study.records import StudyRecord
 
@@ -101,13 +101,12 @@ def _reached(record: StudyRecord) -> str:
 
 
 def _tested(record: StudyRecord) -> Html:
-    """The floor and the controls, or why nothing is known of them."""
+    """The test's figure and the floor, or why nothing is known of them."""
     if record.best is None:
         return Html("")
     if record.untested:
         return tag("p", record.untested, class_="sentence")
-    beside = beside_controls(detectors_info(record.evaluation))
-    return join(*(tag("p", words, class_="sentence") for words in (*result(record), beside) if words))
+    return join(*(tag("p", words, class_="sentence") for words in result(record)))
 
 
 def _facts(record: StudyRecord) -> Html:
@@ -140,10 +139,11 @@ def _departures(record: StudyRecord, best: dict[str, Any]) -> Html:
     paper = flatten(to_dict(Config()))
     searched = record.space.space if record.space else {}
     fixed = record.space.fixed if record.space else {}
+    preset = flatten(to_dict(record.space.base())) if record.space else {}
 
     def origin(path: str) -> str:
         if path in searched:
-            return "the search"
+            return "the preset, kept by the search" if best["differences"][path] == preset.get(path) else "the search"
         return "the space, [fixed]" if path in fixed else "selection on the probe" if path == "score" else "the preset"
 
     rows = [

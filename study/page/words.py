@@ -74,6 +74,11 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def percent(share: float, digits: int = 0) -> str:
+    """'64 %'. share: 0 to 1."""
+    return f"{100 * share:.{digits}f} %"
+
+
 def snapshot(moment: datetime) -> str:
     """Of when a page is that tells of a study which runs. moment: in UTC."""
     return f"This page is a snapshot of {moment:%Y-%m-%d %H:%M} UTC."

@@ -105,6 +105,25 @@ def test_hostile_words_stay_words(finished: Stored, tmp_path: Path) -> None:
     assert all("<" not in text for attributes, text in parsed.scripts if "type" in attributes)
 
 
+def test_a_setting_that_the_search_left_as_the_preset_has_it_is_told_as_such(finished_once: Stored) -> None:
+    record = read_study(finished_once.folder)
+    assert record.best is not None
+    assert record.space is not None
+    differences = {"loss.alpha": 0.0, "synthesis.mix.noise.std": 0.5, "synthesis.edge": 2.0, "training.epochs": 4}
+    shown = replace(
+        record, best=record.best | {"differences": differences}, space=replace(record.space, preset="robust")
+    )
+    rows = re.findall(
+        r"<tr><th[^>]*><code>([^<]+)</code>.*?<td[^>]*>([^<]+)</td></tr>", str(verdict_section(shown).body)
+    )
+    assert rows[: len(differences)] == [
+        ("loss.alpha", "the preset, kept by the search"),
+        ("synthesis.mix.noise.std", "the search"),
+        ("synthesis.edge", "the preset"),
+        ("training.epochs", "the space, [fixed]"),
+    ]
+
+
 def test_the_command_repeats_the_settings(stored: Stored) -> None:
     record = read_study(stored.folder)
     text = record.definition.space + "# --set study.trials = 5\n# --set fixed.training.schedule = 'cosine'\n"
