@@ -82,8 +82,8 @@ def postprocessing_words(entries: Sequence[Mapping[str, Any]]) -> str:
             if value != nothing.get(name)
         )
         raw, chosen = one["on_probe"]["raw"], one["on_probe"]["chosen"]
-        told.append(f"seed {one['seed']}: {steps or 'nothing'} (pixel AP {raw:.3f} to {chosen:.3f})")
-    return f"Post-processing was chosen on the {found['chosen_on']} for each seed. {'; '.join(told)}."
+        told.append(f"under {one['seed']}, {steps or 'nothing'} (pixel AP {raw:.3f} to {chosen:.3f})")
+    return f"Post-processing was chosen on the {found['chosen_on']} for each seed: {'; '.join(told)}."
 
 
 def entry_label(entry: Mapping[str, Any]) -> str:

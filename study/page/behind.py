@@ -40,7 +40,8 @@ def _scores(entries: Sequence[dict[str, Any]]) -> Html:
         paragraphs(
             f"Under the first seed, the {first.name}'s scores of normal and of anomalous slices overlap by "
             f"{percent(first.slices.overlap)}, its values of normal and of anomalous pixels by "
-            f"{percent(first.pixels.overlap)}: at 0 % a threshold would part them, at 100 % nothing could."
+            f"{percent(first.pixels.overlap)}: at {percent(0)} a threshold would part them, at {percent(1)} nothing "
+            "could."
         ),
         plot(
             draw_scores(info),

@@ -56,8 +56,10 @@ def _terminal(evaluation: dict[str, Any]) -> str:
 
 def test_the_steps_are_told_in_words(old: dict[str, Any]) -> None:
     words = postprocessing_words(_with_postprocessed(old)["entries"])
-    first = f"seed {SEEDS[0]}: positive, erosion 3, median 5, smallest 10, threshold -1.5 (pixel AP 0.250 to 0.500)"
-    assert words.startswith(f"Post-processing was chosen on the probe for each seed. {first}; seed {SEEDS[1]}: nothing")
+    first = f"under {SEEDS[0]}, positive, erosion 3, median 5, smallest 10, threshold -1.5 (pixel AP 0.250 to 0.500)"
+    assert words.startswith(
+        f"Post-processing was chosen on the probe for each seed: {first}; under {SEEDS[1]}, nothing"
+    )
     assert postprocessing_words(old["entries"]) == ""
 
 
