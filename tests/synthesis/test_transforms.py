@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.synthesis import Affine, Blur, Erase, Mix, Noise, Place, Scale, Shift, Synthesis, Warp
+from core.synthesis import Affine, Blur, CutPaste, Erase, Mix, Noise, Place, Scale, Shift, Synthesis, Warp
 from core.synthesis.applied import apply
 from core.synthesis.changes import Power, Pull, Waves
 from tests.conftest import head
@@ -72,6 +72,8 @@ def test_the_mix_follows_its_weights() -> None:
     names = _names(Mix(Noise(weight=1.0), Shift(weight=3.0), Scale(weight=0.0)), 4000)
     assert names.count("scale") == 0
     assert names.count("shift") / 4000 == pytest.approx(0.75, abs=0.025)
+    names = _names(Mix(Noise(weight=1.0), Shift(weight=0.0), Scale(weight=0.0), cutpaste=CutPaste(weight=3.0)), 4000)
+    assert names.count("cutpaste") / 4000 == pytest.approx(0.75, abs=0.025)
 
 
 def test_weights_that_are_all_zero_are_refused() -> None:
