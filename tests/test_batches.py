@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.batches import Batches
+from core.batches import Batches, Order
 from core.config import Config, override
 from core.errors import HelperDied
 from core.presets import PRESETS
@@ -36,6 +36,40 @@ def test_batches_of_other_processes_are_the_same_bit_for_bit(config: Config, hea
                 assert torch.equal(getattr(one, name), getattr(two, name))
             assert (one.progress, one.generator.initial_seed()) == (two.progress, two.generator.initial_seed())
             assert drawn[-2:] == again[-2:]
+
+
+def test_an_epoch_takes_every_slice_once_in_an_order_of_its_own() -> None:
+    found = []
+    for seed, epoch in ((3, 1), (3, 2), (4, 1)):
+        keys = list(Order(seed, 36, 5, 4).keys(epoch))
+        found.append(np.concatenate([key.chosen for key in keys]))
+        assert sorted(found[-1]) == list(range(36))
+        assert {len(key.chosen) for key in keys} == {7, 8}
+        assert [(key.epoch, key.step) for key in keys] == [(epoch, 5 * (epoch - 1) + number) for number in range(5)]
+    assert len({tuple(order) for order in found}) == 3
+
+
+def test_a_batch_is_its_slices_with_what_was_drawn_and_how_far_the_training_is(healthy: SliceTable) -> None:
+    rows = np.arange(3, len(healthy))
+    empty = override(FPI, {"synthesis.epsilon": 0.5, "training.epochs": 4})  # so visible that some are forced
+    batches, seeds = Batches(empty, healthy, 3, rows, torch.device("cpu")), set()
+    for number in (1, 4):
+        for step, (batch, drawn) in enumerate(batches.epoch(number)):
+            assert batch.progress == pytest.approx((number - 1 + step / 5) / 4)
+            key = list(batches.order.keys(number))[step]
+            pixels = healthy.images(rows[key.chosen])
+            np.testing.assert_allclose(batch.clean[:, 0].numpy(), pixels / 255, atol=1e-6)
+            outliers, pairs = zip(*batches.drawing.draw(pixels, key), strict=True)
+            np.testing.assert_array_equal(batch.image[:, 0].numpy(), np.stack([pair.image for pair in pairs]))
+            np.testing.assert_array_equal(batch.mask.numpy(), np.stack([pair.label for pair in pairs]))
+            layers = [layer for outlier in outliers for layer in outlier.layers]
+            assert drawn.redrawn == sum(layer.tries for layer in layers) - len(layers) > 0
+            assert drawn.forced == sum(layer.forced for layer in layers)
+            seeds.add(batch.generator.initial_seed())
+    assert len(seeds) == 10
+    for batch, _ in Batches(HEALTHY, healthy, 3, rows, torch.device("cpu")).epoch(1):
+        assert torch.equal(batch.image, batch.clean)
+        assert not batch.mask.any()
 
 
 def test_processes_end_with_a_training_that_is_given_up(healthy: SliceTable) -> None:

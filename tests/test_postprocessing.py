@@ -140,6 +140,7 @@ def test_speckle_is_removed_where_that_helps_and_nothing_is_done_where_nothing_d
     kept, told = choose(exact, lesioned, CPU)
     assert kept == Postprocessing()
     assert told.raw == told.chosen == 1
+    assert told.tried == 9  # nothing, and two values of each of four steps
     chosen, told = choose(speckled, lesioned, CPU)
     assert chosen.median > 1 or chosen.smallest > 0
     assert told.chosen > told.raw + 0.2
@@ -162,6 +163,7 @@ def test_the_sign_of_the_residual_is_used_where_there_is_one(lesioned: SliceTabl
     chosen, better = choose(residual, lesioned, CPU, restorer)
     assert chosen.positive
     assert better.chosen > told.chosen
+    assert better.tried == told.tried + 1
     found = evaluate(postprocessed(residual, chosen, restorer), lesioned, device=CPU)
     assert found.pixel().average_precision == pytest.approx(better.chosen, abs=1e-6)
 

@@ -93,6 +93,11 @@ def test_the_studys_own_trainings_are_taken_over_under_their_name_and_seed(tmp_p
             assert (folder / "epoch").read_text() == "further"  # what was gone on with is kept
 
 
+def test_a_table_that_the_study_was_not_given_is_told_by_its_flag(tmp_path: Path) -> None:
+    with pytest.raises(BadStudy, match=r"mine: the study names no test table; run it with --test TABLE"):
+        Best(tmp_path / "mine", {"tables": {"test": None}}).table("test")
+
+
 @pytest.mark.parametrize(("program", "words"), [(train, ["--best"]), (report, [])])
 def test_programs_look_where_runs_says(
     program: Callable[..., None], words: list[str], studies: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

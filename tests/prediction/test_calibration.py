@@ -43,6 +43,17 @@ def test_increasing_finite_and_within_bounds_whatever_the_probe(
     assert (steps[near] > 0).all()
 
 
+@pytest.mark.parametrize(("logits", "width"), [((-4.0, 0.0, 4.0), 8.0), ((0.0, 0.1, 0.2), 1.0)])
+def test_beyond_its_ends_half_of_what_is_left_is_used_up_within_the_width_of_the_scale(
+    logits: tuple[float, ...], width: float
+) -> None:
+    """Which is at least one logit, or a narrow scale would tell nothing of what lies above it."""
+    scale = Calibration(logits, (0.05, 0.3, 0.9))
+    beyond = scale([logits[0] - 3 * width, logits[0] - width, *logits, logits[-1] + width, logits[-1] + 3 * width])
+    expected = [LOWEST + 0.049 / 4, LOWEST + 0.049 / 2, 0.05, 0.3, 0.9, HIGHEST - 0.09 / 2, HIGHEST - 0.09 / 4]
+    assert beyond == pytest.approx(expected, abs=1e-6)
+
+
 def test_values_tell_how_rare_a_logit_is_in_healthy_tissue() -> None:
     healthy = np.random.default_rng(0).normal(-6, 2, 400_000).astype(np.float32)
     outliers = np.random.default_rng(1).normal(6, 3, 10_000).astype(np.float32)

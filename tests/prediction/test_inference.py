@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from core.best import _NEEDED, FORMAT
 from core.checkpoint import save_detector
 from core.errors import BadInput
 from core.evaluation import evaluate, scorer_of
@@ -17,7 +18,7 @@ from core.prediction.detectors import open_detector
 from core.prediction.inference import NAME
 from core.slices.layout import TableMetadata, VolumeSlices
 from core.slices.preprocess import Preprocessing
-from core.slices.table import SliceTable, write_table
+from core.slices.table import SliceTable, open_table, write_table
 from tests.prediction.conftest import SCALE, SMALL
 
 CPU = torch.device("cpu")
@@ -95,6 +96,33 @@ def test_tables_complete_an_older_detector_once(
     )  # fmt: skip
     pixels = evaluate(made.scorer, lesioned, device=CPU)
     assert made.threshold == pooled(pixels.frame.values()).best_dice()[0]
+
+
+def test_what_is_named_replaces_what_is_known_and_no_more(
+    detector: Path, healthy: SliceTable, lesioned: SliceTable, tmp_path: Path
+) -> None:
+    by_probe = open_detector(detector, CPU, probe=lesioned.path)
+    assert by_probe.preprocessing == Preprocessing(32, 8)
+    assert by_probe.calibration != SCALE
+    by_table = open_detector(detector, CPU, table=copied(healthy, tmp_path / "train.arrow"))
+    assert by_table.preprocessing == Preprocessing(**RECORDED)
+    assert (by_table.calibration, by_table.threshold) == (by_probe.calibration, by_probe.threshold)
+
+
+def test_a_studys_tables_complete_its_detector_where_none_is_named(
+    bare: Path, healthy: SliceTable, lesioned: SliceTable, tmp_path: Path
+) -> None:
+    train = open_table(copied(healthy, tmp_path / "train.arrow"))
+    tables = {
+        role: {"path": str(one.path), "digest": one.digest} for role, one in (("train", train), ("probe", healthy))
+    }
+    (bare.parent / "best.json").write_text(json.dumps(dict.fromkeys(_NEEDED) | {"format": FORMAT, "tables": tables}))
+    made = open_detector(bare, CPU)
+    assert made.preprocessing == Preprocessing(**RECORDED)
+    assert made.threshold is None  # healthy slices alone
+    train.path.unlink()  # no longer needed
+    assert open_detector(bare, CPU, probe=lesioned.path).threshold is not None
+    assert open_detector(bare, CPU).threshold is not None
 
 
 def test_healthy_slices_alone_give_a_scale_without_a_threshold(bare: Path, healthy: SliceTable, tmp_path: Path) -> None:

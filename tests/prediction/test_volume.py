@@ -66,7 +66,9 @@ def test_a_scan_alone_and_among_others_is_the_same_bit_by_bit(store: Store, tmp_
     (tmp_path / "scans" / "s0b.nii.gz").write_bytes(b"no scan")
     kept: dict[str, Prediction] = {}
     skipped: list[tuple[str, str]] = []
-    predict_scans(scans(tmp_path / "scans"), [brightness()], kept.__setitem__, lambda *_: None, skipped)
+    told: list[tuple[int, int, str]] = []
+    predict_scans(scans(tmp_path / "scans"), [brightness()], kept.__setitem__, lambda *said: told.append(said), skipped)
+    assert told == [(1, 4, "s0.nii.gz"), (2, 4, "s0b.nii.gz"), (3, 4, "s1.nii.gz"), (4, 4, "s2.nii.gz")]
     assert [name for name, _ in skipped] == ["s0b.nii.gz"]
     assert sorted(kept) == ["s0", "s1", "s2"]
     alone = predict_volume(tmp_path / "scans" / "s1.nii.gz", [brightness()])

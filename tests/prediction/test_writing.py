@@ -1,16 +1,20 @@
 """Files that lie where the scan lies: every field of its header that places it, shape, and readable tables."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import nibabel as nib
 import numpy as np
 import pytest
 
+from core.errors import BadInput
+from core.prediction.mosaic import _enlarged, _pair, mosaic
 from core.prediction.output import Output
 from core.prediction.volume import predict_volume
 from core.prediction.writing import write_nifti
-from tests.prediction.conftest import Store, brightness, head
+from tests.prediction.conftest import SCALE, Store, brightness, head
 
 PLACED = (
     "dim", "pixdim", "qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y",
@@ -93,10 +97,44 @@ def test_tables_name_every_scored_slice_and_where_it_lies_in_the_file(store: Sto
 
 def test_a_picture_shows_the_bright_box(store: Store) -> None:
     """Heat appears beside slices that hold the box, and beside no other."""
-    from core.prediction.mosaic import _pair
-
     found = predict_volume(store("scan.nii.gz", head()), [brightness(threshold=None)]).found[0]
     for n, index in enumerate(found.index.tolist()):
         grey, heat = np.hsplit(_pair(found, n).astype(int), 2)
         assert bool((np.ptp(heat, axis=2) > 40).any()) == (15 <= index < 22)
         assert not np.ptp(grey[:150], axis=2).any()
+
+
+def test_the_contour_is_the_thresholds_and_the_heat_begins_above_healthy_tissue(store: Store) -> None:
+    path = store("scan.nii.gz", head())
+    with_contour, without = (predict_volume(path, [brightness(threshold=t)]).found[0] for t in (2.0, None))
+    for n, index in enumerate(with_contour.index.tolist()):
+        grey, heat = np.hsplit(_pair(without, n)[:170].astype(int), 2)
+        drawn = np.abs(np.hsplit(_pair(with_contour, n)[:170].astype(int), 2)[1] - heat).max(2) > 0
+        outlined = cv2.dilate((_enlarged(without.values[n])[:170] >= SCALE(2.0)).astype(np.uint8), np.ones((3, 3)))
+        assert drawn.any() == (15 <= index < 22)
+        assert not drawn[outlined == 0].any()
+        values = _enlarged(without.values[n])[:170]
+        np.testing.assert_array_equal(heat[values <= 0.16], grey[values <= 0.16])
+        assert (np.abs(heat - grey).max(2)[values > 0.3] > 10).all()
+
+
+def test_a_mosaic_has_sixteen_pairs_from_the_first_slice_to_the_last(store: Store) -> None:
+    found = predict_volume(store("scan.nii.gz", head()), [brightness()]).found[0]
+    assert len(found.index) > 16
+    picture = mosaic(found)
+    assert picture.shape == (4 * 192, 4 * 2 * 192, 3)
+    pairs = [pair for row in np.vsplit(picture, 4) for pair in np.hsplit(row, 4)]
+    np.testing.assert_array_equal(pairs[0], _pair(found, 0))
+    np.testing.assert_array_equal(pairs[-1], _pair(found, len(found.index) - 1))
+    few = replace(found, index=found.index[:5])
+    assert mosaic(few).shape == (2 * 192, 4 * 2 * 192, 3)
+    assert not mosaic(few)[192:, 2 * 192 :].any()
+
+
+def test_masks_and_pictures_are_written_where_they_are_asked_for(store: Store, tmp_path: Path) -> None:
+    without = [brightness(), brightness("coronal", threshold=None)]
+    with pytest.raises(BadInput, match="coronal: has no threshold for --mask"):
+        Output(tmp_path, without, "mean", mask=True, pictures=False)
+    output = Output(tmp_path / "out", without, "mean", mask=False, pictures=False)
+    output.keep("scan", predict_volume(store("scan.nii.gz", head()), without))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["scan_anomaly.nii.gz"]

@@ -136,6 +136,21 @@ def test_one_axis_shrinks_while_the_other_grows() -> None:
     assert np.abs(found - 127.5).max() < 1e-3
 
 
+@pytest.mark.parametrize("height", [12, 24, 48])
+@pytest.mark.parametrize("width", [12, 24, 48])
+def test_what_grows_is_interpolated_linearly_and_what_shrinks_is_averaged(height: int, width: int) -> None:
+    down, across = height / 24, width / 24
+    rows, columns = np.mgrid[:24, :24].astype(np.float32)
+    at = (np.arange(height) + 0.5) / down - 0.5, (np.arange(width) + 0.5) / across - 0.5
+    inner = np.s_[2:-2, 2:-2]  # beyond the outermost pixels there is nothing to interpolate with
+    expected = 3 * at[0][:, None] + 5 * at[1]
+    np.testing.assert_allclose(resized(3 * rows + 5 * columns, height, width)[inner], expected[inner], rtol=1e-5)
+    noise = np.random.default_rng(0).random((24, 24), np.float32)
+    small = resized(noise, min(height, 24), min(width, 24))
+    blocks = noise.reshape(min(height, 24), max(24 // height, 1), min(width, 24), max(24 // width, 1))
+    np.testing.assert_allclose(small, blocks.mean((1, 3)), rtol=1e-5)
+
+
 def test_a_record_without_a_plane_is_axial() -> None:
     assert Preprocessing(**{"side": 64, "slices": 40, "foreground": "positive"}).plane == "axial"
     with pytest.raises(BadConfig, match="plane = 'oblique', expected axial, coronal, sagittal"):

@@ -30,8 +30,10 @@ def test_every_format_says_the_same(ending: str, tmp_path: Path) -> None:
         None,
         "lesions/2.nii",
     ]
-    chosen = ManifestSource(path, group=Group.parse("control")).volumes()
-    assert [file.volume for file in chosen] == ["anna_scan1"]
+    source = ManifestSource(path, group=Group.parse("control"))
+    assert [file.volume for file in source.volumes()] == ["anna_scan1"]
+    assert source.describe()["group"] == "group=control"
+    assert ManifestSource(path).describe()["group"] is None
 
 
 def test_other_columns_are_left_alone(tmp_path: Path) -> None:

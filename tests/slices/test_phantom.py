@@ -140,6 +140,19 @@ def test_lesions_change_the_image_under_the_mask(family: str, seed: int) -> None
     assert change[mask].mean() > 5 * change[anatomy.brain & ~mask].mean() or change[mask].mean() > 0.02
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_lesions_lie_at_the_middle_heights_that_an_ingest_keeps(family: str) -> None:
+    anatomy = subject(0)
+    low, high = np.quantile(np.flatnonzero(anatomy.brain.any((0, 1))), (0.25, 0.75)).astype(int)
+    for seed in range(25):
+        _, mask = FAMILIES[family](anatomy, np.random.default_rng(seed))
+        assert mask[:, :, low : high + 1].any(), seed
+        if family == "foci":
+            assert not mask[:, :, : low - 2].any()
+            assert not mask[:, :, high + 3 :].any()
+            assert (anatomy.white[mask] > 0.5).mean() > 0.7
+
+
 def test_bright_is_brighter_and_dark_is_darker_than_the_tissue_was() -> None:
     anatomy = subject(0)
     for family, sign in (("bright", 1), ("foci", 1), ("dark", -1)):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import core.slices.writing as writing
 from core.errors import BadInput, BadTable
 from core.slices import SliceTable, TableMetadata, TableWriter, VolumeSlices, open_table, write_table
-from core.slices.layout import METADATA_KEY, schema, to_batch
+from core.slices.layout import METADATA_KEY, pixels, schema, to_batch
 
 NAMES = st.text("abcé ._-", min_size=1, max_size=6)
 METADATA = TableMetadata({"side": 8}, {"kind": "made"}, "ab" * 32, (("bad", "is not good"),))
@@ -142,6 +142,21 @@ def test_digest_knows_values_order_and_metadata(tmp_path: Path) -> None:
         )
         == 4
     )
+
+
+def test_a_table_keeps_the_digest_that_studies_know_it_by(tmp_path: Path) -> None:
+    """Of frames that are not square, names beyond ASCII, a null mask and a family."""
+    images = np.arange(60, dtype=np.uint8).reshape(4, 3, 5)
+    masks, index = (images > 40).astype(np.uint8), np.arange(7, 11, dtype=np.int32)
+    made = [
+        VolumeSlices("d", "Ägidius", "v1", images, masks, index, [None, None, "rim", None]),
+        VolumeSlices("d", "b", "v2", images[:2] + 9, None, index[:2], [None] * 2),
+    ]
+    table = write_table(tmp_path / "t.arrow", made, TableMetadata({"side": 5}, {"kind": "größer"}))
+    assert table.digest == "7b5fa8eb73c1b425108d3f8f5b3b98d2"
+    np.testing.assert_array_equal(table.images(slice(None)), np.concatenate([one.images for one in made]))
+    np.testing.assert_array_equal(table.masks(slice(None)), expected_masks(made))
+    np.testing.assert_array_equal(pixels(to_batch(made[0]).slice(1, 2).column("image")), images[1:3])
 
 
 def test_digest_ignores_how_an_empty_mask_is_told(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from core.slices import VolumeSlices
         {"images": np.zeros((2, 4, 4))},
         {"images": np.zeros((0, 4, 4), np.uint8)},
         {"masks": np.zeros((2, 4, 5), np.uint8)},
-        {"masks": np.full((2, 4, 4), 255, np.uint8)},
+        {"masks": np.full((2, 4, 4), 2, np.uint8)},
         {"slice_index": np.zeros(3, np.int32)},
         {"families": [None]},
         {"dataset": "a/b"},

@@ -81,7 +81,7 @@ def test_an_ablation_plans_every_arm_and_its_search() -> None:
     plan = plan_of_ablation(ablation)
     assert sum(part.trainings for part in plan.parts) == 10 * 20 + 10 * 5
     assert {part.name for part in plan.parts} >= {"search-fpi", "fpi"}
-    assert all(part.least == part.most for part in plan.parts)
+    assert all(part.least == part.most == part.trainings * part.epochs for part in plan.parts)
     assert plan.arms["fpi"] == {"preset": "fpi"}
     assert "arms.vae.detector.beta" in {line.name for line in plan.lines}
 

@@ -12,9 +12,9 @@ from stored_studies import Stored
 from core.config import Config
 from core.errors import BadStudy
 from study.arms import parse_ablation
-from study.comparing import Comparison
+from study.comparing import JUDGED, Comparison
 from study.folder import StudyFolder
-from study.ledger import Assignment, Ledger
+from study.ledger import Assignment, Ledger, open_study
 from study.page.document import page
 from study.phases import Phases
 from study.records import read_study
@@ -65,7 +65,8 @@ class Pretended(Phases):
 @pytest.fixture
 def comparing(tmp_path: Path, space: Space) -> Callable[[Fails], Comparison]:
     stored = Stored(tmp_path, space)
-    definition = replace(stored.folder.definition(), space=ARMS)
+    # Of the probe's two families that no default trains on, another arm is said to train on one.
+    definition = replace(stored.folder.definition(), space=ARMS, families=("foci-grey",))
     folder = StudyFolder(tmp_path / "runs" / "arms")
     folder.define(definition)
 
@@ -94,6 +95,24 @@ def test_an_arm_that_fails_under_one_seed_is_left_out(comparing: Callable[[Fails
     assert "circle is left out: it did not finish under every seed" in text
     assert "arms under every seed" in text
     assert comparison.run() == found  # the same command changes nothing
+    cost = found["arms"]["brush"]["cost"]
+    assert (cost["core_seconds"], cost["gpu_seconds"]) == (2, 0)  # two seconds for each seed
+    assert cost["slices_per_second"] == len(comparison.phases.definition.probe.open())
+
+
+def test_an_arms_search_is_judged_by_what_it_began_with(comparing: Callable[[Fails], Comparison]) -> None:
+    """By all that this arm does not train on; a search of an earlier version by what no arm trains on, to its end."""
+    comparison = comparing(lambda *_: False)
+    for _ in range(2):
+        found = comparison.run()
+        assert found is not None
+        assert found["arms"]["tuned"]["searched_by"] == ["ellipse-swell", "foci-grey"]
+        assert found["arms"]["brush"]["searched_by"] == []
+    events = comparison.phases.events
+    open_study(events.storage(), events.named("search-tuned")).set_user_attr(JUDGED, None)
+    found = comparison.run()
+    assert found is not None
+    assert found["arms"]["tuned"]["searched_by"] == ["foci-grey"]
 
 
 def test_an_arm_whose_search_found_nothing_is_left_out(comparing: Callable[[Fails], Comparison]) -> None:

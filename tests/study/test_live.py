@@ -127,3 +127,50 @@ def test_a_terminal_has_the_lines_and_the_view_that_goes_at_the_end(
     assert "search: 0 complete at epoch 4 of 4, objective 0.3000" in said
     assert "of 2 slots" in said
     assert "\x1b[2K" in said  # lines of the view are erased
+
+
+def test_a_search_that_goes_on_knows_what_it_had_and_tells_how_trainings_end(
+    space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console = Console(file=io.StringIO(), width=160, force_terminal=True, highlight=False)
+    monkeypatch.setattr(progress_module, "out", console)
+    ledger = Ledger(optuna.create_study(direction="maximize"), SearchSource(space, 5), BUDGET, 0, ASHA)
+    coming = ledger.assignments()
+    progress = Progress("search", 5, 2, BUDGET, to_dict(space.base()), 2)
+
+    def trained(*values: float) -> TrialState:
+        number = next(coming).number
+        for epoch, value in enumerate(values, start=1):
+            ledger.report(number, epoch, value, {})
+            progress.epoch(number, epoch, value)
+        return ledger.finish(number)
+
+    assert trained(0.3, 0.3, 0.3, 0.1) == TrialState.COMPLETE
+    assert trained(0.2) == TrialState.PRUNED
+    progress.follow(ledger)
+    assert progress.info().best == (0.1, 0)  # the best in full, although one that was stopped had more
+    assert progress.info().rungs[0] == Rung(1, 2, 1, 0.3)
+    progress.ended(2, trained(0.25), ledger)
+    assert progress.info().best == (0.1, 0)
+    number = next(coming).number
+    progress.epoch(number, 1, 0.5)
+    assert number in [one.number for one in progress.info().running]
+    progress.died(number, 1, "killed by signal 9")
+    progress.repeats(number, 1)
+    progress.lost(number, "its node left")
+    assert number not in [one.number for one in progress.info().running]
+    ledger.fail(number, "the loss of epoch 2 is nan")
+    progress.ended(number, TrialState.FAIL, ledger)
+    ledger.fail(next(coming).number, "out of memory")
+    progress.ended(4, TrialState.FAIL, ledger)
+    assert isinstance(console.file, io.StringIO)
+    said = console.file.getvalue()
+    for words in (
+        "search: 2 stopped early at epoch 1 of 4, objective 0.2500  [3/5, ",
+        "search: 3 goes on from epoch 1: its worker died, killed by signal 9",
+        "search: 3 trains epoch 1 again: its checkpoint is damaged or gone",
+        "search: 3 given up for now: its node left; it fails if its node trains another, else it is tried again",
+        "search: 3 failed: the loss of epoch 2 is nan  [4/5, ",
+        "search: 4 failed: out of memory  [5/5]",
+    ):
+        assert words in said

@@ -84,6 +84,21 @@ def test_a_control_departs_from_the_winner_or_is_the_base() -> None:
     assert space.control("circle", winner).loss.alpha == 0.25
 
 
+def test_early_stopping_cannot_begin_after_the_last_epoch() -> None:
+    text = '[study]\ntrials = 3\ngrace = {}\nreduction = {}\n[fixed]\n"training.epochs" = 4\n[space]\n'
+    for grace, reduction in ((4, 3), (5, 1)):
+        assert parse_space(text.format(grace, reduction), "mine.toml").study.grace == grace
+    for reduction in (2, 3):
+        with pytest.raises(BadConfig, match=r"study.grace = 5: expected at most training.epochs = 4"):
+            parse_space(text.format(5, reduction), "mine.toml")
+
+
+def test_a_range_holds_both_of_its_ends_and_nothing_beyond() -> None:
+    space = parse_space(HEAD + '"loss.alpha" = { low = 0.25, high = 0.75 }', "mine.toml")
+    held = [space.holds("loss.alpha", value) for value in (0.25, 0.5, 0.75, 0.2499, 0.7501, "0.5", None)]
+    assert held == [True, True, True, False, False, False, False]
+
+
 def test_pairs_of_ends_are_checked() -> None:
     text = HEAD + '"synthesis.mask.min_width" = {low=2.0, high=9.0}\n"synthesis.mask.max_width" = {low=8.0, high=20.0}'
     with pytest.raises(BadConfig, match=r"min_width = 9.0 must not exceed max_width = 8.0"):

@@ -46,7 +46,8 @@ def test_an_interrupted_search_is_counted(stored: Stored) -> None:
 
 def test_the_phase_is_the_first_that_is_not_done(stored: Stored, capsys: pytest.CaptureFixture[str]) -> None:
     stored.search([(FULL, 4)] * 3 + [(CUT, 1)] * 6)
-    assert standing(stored.folder).phase == "replicates"
+    found = standing(stored.folder)
+    assert (found.phase, found.phases[0].kept, found.phases[0].stopped) == ("replicates", 3, 6)
     stored.decide()
     found = standing(stored.folder)
     assert (found.state, found.phases[1].ended) == ("decided", 6)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from stored_studies import Stored
 
-from core.best import find_best
+from core.best import find_best, is_of
 from core.durable import write_json
 from core.retraining import is_current
 from study.page.troubles import warnings_of
@@ -49,6 +49,11 @@ def test_a_verdict_in_other_words_leaves_the_test_unopened(finished: Stored) -> 
     write_json(finished.folder.best, best | {"verdict": best["verdict"] | {"sentence": "anew"}, "more": True})
     found = find_best(str(finished.folder.root))
     assert is_current(found)
+    evaluation = json.loads((finished.folder.retrained / "evaluation.json").read_text())
+    for role in ("train", "probe"):
+        told = {role: best["tables"][role]}
+        assert is_of(evaluation | {"tables": told}, found.data)
+        assert not is_of(evaluation | {"tables": {role: told[role] | {"digest": "0" * 32}}}, found.data)
     assert not any("of another verdict" in warning for warning in warnings_of(read_study(finished.folder)))
     other = {role: table | {"digest": "0" * 32} for role, table in best["tables"].items()}
     for changed in (

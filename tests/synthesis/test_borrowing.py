@@ -1,5 +1,7 @@
 """Poisson blending against a sparse direct solve, who lends to whom, and labels of borrowed tissue."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,8 @@ from scipy.sparse.linalg import spsolve
 from core.batches import Drawing, Key
 from core.config import Config
 from core.presets.segmenting import FPI, MANY_TASKS, NSA, PII
-from core.slices.table import SliceTable
+from core.slices.layout import TableMetadata, VolumeSlices
+from core.slices.table import SliceTable, write_table
 from core.synthesis import Brush, Donors
 from core.synthesis import device as on_device
 from core.synthesis.changes import Mixed
@@ -84,6 +87,26 @@ def test_donors_are_other_subjects_of_the_given_rows_at_the_same_place(healthy: 
 def test_a_single_subject_lends_to_itself(healthy: SliceTable) -> None:
     rows = healthy.rows_of(healthy.subjects[:1])
     assert abs(Donors(healthy, rows).choose(np.random.default_rng(0), int(rows[2])).row - rows[2]) == 1
+    assert Donors(healthy, rows[2:3]).choose(np.random.default_rng(0), int(rows[2])).row == rows[2]
+
+
+def test_volumes_of_other_spacing_meet_at_the_same_relative_place(tmp_path: Path) -> None:
+    volumes = []
+    for name, index in (("coarse", np.arange(10, 15)), ("fine", np.arange(30, 55)), ("single", np.array([7]))):
+        slices = np.full((len(index), 4, 4), 9, np.uint8)
+        volumes.append(VolumeSlices("d", name, name, slices, None, index.astype(np.int32), [None] * len(index)))
+    table = write_table(tmp_path / "t.arrow", volumes, TableMetadata())
+    rows, rng = np.flatnonzero(table.volume != "single"), np.random.default_rng(0)
+    donors, backwards = Donors(table, rows), Donors(table, rows[::-1])
+    for row in np.flatnonzero(table.volume == "coarse").tolist():
+        lent = table.slice_index[donors.choose(rng, row).row]
+        assert lent - 30 == 6 * (table.slice_index[row] - 10)
+    # Every sixth of the fine ones lies between two coarse ones, of which the first lends.
+    for row in np.flatnonzero(table.volume == "fine").tolist():
+        lent = table.slice_index[donors.choose(rng, row).row]
+        assert lent - 10 == np.ceil((table.slice_index[row] - 30) / 6 - 0.5)
+        assert table.slice_index[backwards.choose(rng, row).row] == lent
+    assert donors.choose(rng, int(np.flatnonzero(table.volume == "single")[0])).row in (0, 5)
 
 
 def test_a_batch_records_its_donors_and_repeats(healthy: SliceTable) -> None:

@@ -63,12 +63,13 @@ def test_hardly_any_mask_is_empty(kind: type[Mask]) -> None:
     assert empty <= 3
 
 
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (32, 40), (40, 32)])
 @pytest.mark.parametrize("kind", MEMBERS)
-def test_masks_lie_anywhere_in_the_frame(kind: type[Mask]) -> None:
+def test_masks_lie_anywhere_in_the_frame(kind: type[Mask], height: int, width: int) -> None:
     rng = np.random.default_rng(0)
-    total = sum(kind().decide(rng, 32, 32).draw(32, 32).astype(int) for _ in range(2500))
+    total = sum(kind().decide(rng, height, width).draw(height, width).astype(int) for _ in range(2500))
     assert np.count_nonzero(total) > 0.99 * total.size
-    quarters = total.reshape(2, 16, 2, 16).sum((1, 3))
+    quarters = total.reshape(2, height // 2, 2, width // 2).sum((1, 3))
     assert quarters.max() < 1.25 * quarters.min()
 
 

@@ -1,6 +1,9 @@
 """Equation 1, transform by transform, and the mix in which they occur."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from math import erf
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,9 +11,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.synthesis import Affine, Blur, Erase, Mix, Noise, Place, Scale, Shift, Synthesis, Warp
+from core.synthesis import Affine, Mix, Noise, Place, Scale, Shift, Synthesis
 from core.synthesis.applied import apply
 from core.synthesis.changes import Power, Pull, Waves
+from core.synthesis.transforms import Blur, CutPaste, Erase, Foreign, Gamma, Poisson, Transform, Warp
 from tests.conftest import head
 from tests.synthesis.lending import Lender, lent
 
@@ -62,6 +66,35 @@ def test_c_is_normal_with_its_standard_deviation(member: Shift | Scale, quantity
     assert drawn.std() == pytest.approx(0.4, rel=0.05)
 
 
+@pytest.mark.parametrize(
+    ("member", "quantity", "low", "high"),
+    [
+        (Foreign(), lambda one: one.factor, 0.05, 0.95),
+        (Poisson(), lambda one: one.factor, 0.05, 0.95),
+        (CutPaste(), lambda one: one.gain, 0.9, 1.1),
+        (CutPaste(), lambda one: one.down, 0, 1),
+        (CutPaste(), lambda one: one.right, 0, 1),
+        (Erase(min_value=0.2), lambda one: one.value, 0.2, 1),
+        (Blur(), lambda one: one.sigma, 2 * 0.5, 8 * 0.5),
+        (Warp(), lambda one: one.radius, 12 * 0.5, 32 * 0.5),
+        (Warp(), lambda one: abs(one.amount), 0.3, 0.6),
+        (Warp(), lambda one: one.amount > 0, 0, 1),
+        (Gamma(), lambda one: abs(erf(np.log(one.exponent) / 0.7 / 2**0.5)), 0, 1),
+        (Gamma(), lambda one: one.exponent > 1, 0, 1),
+    ],
+)
+def test_a_quantity_fills_its_range(
+    member: Transform, quantity: Callable[[Any], float], low: float, high: float
+) -> None:
+    """In pixels that are half a unit of length; a normal one by its distribution."""
+    rng, place = np.random.default_rng(0), Place(4.0, 4.0, 0.5, lent(8, 8))
+    drawn = np.array([quantity(member.decide(rng, place)) for _ in range(1000)], float)
+    places = (drawn - low) / (high - low)
+    assert -1e-9 <= places.min() < 0.01
+    assert 0.99 < places.max() <= 1 + 1e-9
+    assert places.mean() == pytest.approx(0.5, abs=0.04)
+
+
 def test_the_papers_mix_is_uniform() -> None:
     names = _names(Mix(), 6000)
     for name in ("noise", "shift", "scale"):
@@ -72,6 +105,8 @@ def test_the_mix_follows_its_weights() -> None:
     names = _names(Mix(Noise(weight=1.0), Shift(weight=3.0), Scale(weight=0.0)), 4000)
     assert names.count("scale") == 0
     assert names.count("shift") / 4000 == pytest.approx(0.75, abs=0.025)
+    names = _names(Mix(Noise(weight=1.0), Shift(weight=0.0), Scale(weight=0.0), cutpaste=CutPaste(weight=3.0)), 4000)
+    assert names.count("cutpaste") / 4000 == pytest.approx(0.75, abs=0.025)
 
 
 def test_weights_that_are_all_zero_are_refused() -> None:
