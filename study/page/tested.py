@@ -63,9 +63,10 @@ def _about(record: StudyRecord, info: DetectorsInfo) -> Html:
     steps = postprocessing_words(evaluation["entries"])
     often = "opened once, after the choice was made" if opened == 1 else f"opened {opened} times"
     verdict = evaluation.get("floor_verdict")
-    sentences = (verdict["sentence"] if verdict else "", beside_controls(info, arms=record.compares_arms))
+    # A search's card at the top compares with the controls.
+    beside = beside_controls(info, arms=True) if record.compares_arms else ""
     return join(
-        *(tag("p", words, class_="sentence") for words in sentences if words),
+        *(tag("p", words, class_="sentence") for words in (verdict["sentence"] if verdict else "", beside) if words),
         paragraphs(
             f"{count(test['slices'], 'slice')} of {count(len(test['subjects']), 'subject')}, {often}. "
             f"{test['anomalous_slices']} slices ({percent(share)}) hold a lesion; "

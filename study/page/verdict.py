@@ -6,11 +6,11 @@ from optuna.trial import TrialState
 
 from core.config import Config, flatten, from_dict, to_dict
 from core.errors import BadConfig
-from study.figures.detectors import uses_outliers
+from study.figures.detectors import detectors_info, uses_outliers
 from study.page.glossary import glossary
 from study.page.html import Child, Html, Section, code, details, facts, join, paragraphs, table, tag
 from study.page.spent import cost_in_words
-from study.page.tested import result
+from study.page.tested import beside_controls, result
 from study.page.words import capital, count, floor_words, setting, snapshot, subjects_in_words
 from study.records import StudyRecord
 
@@ -101,12 +101,13 @@ def _reached(record: StudyRecord) -> str:
 
 
 def _tested(record: StudyRecord) -> Html:
-    """The test's figure and the floor, or why nothing is known of them."""
+    """The test's figure, the floor and the controls, or why nothing is known of them."""
     if record.best is None:
         return Html("")
     if record.untested:
         return tag("p", record.untested, class_="sentence")
-    return join(*(tag("p", words, class_="sentence") for words in result(record)))
+    beside = beside_controls(detectors_info(record.evaluation))
+    return join(*(tag("p", words, class_="sentence") for words in (*result(record), beside) if words))
 
 
 def _facts(record: StudyRecord) -> Html:
