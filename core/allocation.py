@@ -1,8 +1,8 @@
 """Memory that a process keeps for its next step instead of handing it back to the system after each one.
 
 The C library asks the system for every tensor of 32 MiB and more, and returns it when it is freed. At the paper's size
-that is each of the largest activations: 150,000 pages a step that the system clears and maps again, a fourth of the
-time of a training step on a CPU.
+that is each of the largest activations: 150,000 pages a step that the system clears and maps again, up to a fourth of
+the time of a training step on a CPU.
 """
 
 import ctypes
