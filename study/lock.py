@@ -96,8 +96,8 @@ class StudyLock:
             for place in self._places:
                 try:
                     if not place.touch(self._mine):
-                        where = address(self.folder)
-                        err.print(f"{where}: another driver has taken this study over; stopping", style="yellow")
+                        taken = f"{address(self.folder)}: another driver has taken this study over; stopping"
+                        err.print(taken, style="yellow", markup=False)
                         self.lost.set()
                         return
                 except (OSError, BadStorage):

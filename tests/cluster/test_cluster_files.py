@@ -127,7 +127,7 @@ def test_shell_scripts_are_sound(script: Path) -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda path: path.name)
-def test_placeholders_are_explained_and_nothing_listens_to_the_world(file: Path) -> None:
+def test_what_is_to_be_filled_in_is_explained_and_nothing_listens_to_the_world(file: Path) -> None:
     text, told = file.read_text(), (FOLDER / "README.md").read_text()
     assert {place for place in PLACEHOLDER.findall(text) if f"`{place}`" not in told} == set()
     assert "0.0.0.0" not in text
