@@ -19,7 +19,7 @@ from core.config import Config, to_dict
 from core.errors import BadConfig
 from study.asha import Asha
 from study.journal import Journal
-from study.sampling import STARTUP, sampler
+from study.sampling import sampler
 
 EPOCHS = "epoch"  # user attribute `epoch 3` holds the figures of epoch 3
 REASON = "reason"
@@ -205,9 +205,7 @@ class Ledger:
         return optuna.Trial(self.study, self.trials()[number]._trial_id)
 
     def _reseed(self, asked: int) -> None:
-        # Told by the first trials alone, so that a restart asks alike.
-        parameters = max((len(trial.params) for trial in self.trials()[:STARTUP]), default=0)
-        self.study.sampler = sampler(self.seed, asked, parameters)
+        self.study.sampler = sampler(self.seed, asked)
 
 
 def open_study(events: Path | BaseStorage, name: str) -> optuna.Study:
@@ -220,5 +218,5 @@ def open_study(events: Path | BaseStorage, name: str) -> optuna.Study:
         direction="maximize",
         load_if_exists=True,
         pruner=optuna.pruners.NopPruner(),
-        sampler=sampler(0, 0, 0),
+        sampler=sampler(0, 0),
     )

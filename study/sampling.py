@@ -3,53 +3,41 @@
 TPE compares the density of its best trials, 25 at most, with that of all others; a few hundred tell it the latter.
 """
 
-import warnings
+from copy import copy
+from math import ceil
 from typing import Any, cast
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 STARTUP = 10  # trials drawn at random before there is a model
-JOINT = 12  # parameters up to which they are modelled jointly; measured, see docs/speed.md
 SEEN = 500  # trials that the model is made of at most: the best half, and the latest of the others
-_Space = dict[str, BaseDistribution]
+BEST, MOST = 0.1, 25  # of the trials that ended, the share that TPE takes for good, and how many at most
+FIELD = 2  # times as many as it takes for good have come to the epoch at which trials are judged
 
 
-def sampler(seed: int, asked: int, parameters: int) -> optuna.samplers.TPESampler:
-    """For the trial that is asked as number `asked`, with so many parameters: avoids what running trials try.
+def sampler(seed: int, asked: int) -> optuna.samplers.TPESampler:
+    """For the trial that is asked as number `asked`: avoids what running trials try of which nothing is known yet.
 
-    Few parameters are modelled jointly, conditional ones in groups; of many, each alone, as a few dozen trials say
-    nothing about how they hang together.
+    Each parameter is modelled alone: a few dozen trials say nothing about how they hang together.
 
     A sampler made anew would repeat its first draws; with a seed for each trial nobody sees that a study was restarted.
     """
     mixed = (seed + asked * 1_000_003) % 2**32
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        joint = parameters <= JOINT
-        return _Sampler(seed=mixed, multivariate=joint, group=joint, constant_liar=True, n_startup_trials=STARTUP)
+    return _Sampler(seed=mixed, multivariate=False, constant_liar=True, n_startup_trials=STARTUP)
 
 
 class _Sampler(optuna.samplers.TPESampler):
     _looked: tuple[int, optuna.Study] | None = None
 
-    def _seen(self, study: optuna.Study, trial: FrozenTrial) -> optuna.Study:
-        """The study for all values of a trial, which are drawn before anything else happens: it is looked at once."""
-        if self._looked is None or self._looked[0] != trial.number:
-            self._looked = trial.number, cast(optuna.Study, _Seen(study))
-        return self._looked[1]
-
-    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> _Space:
-        return super().infer_relative_search_space(self._seen(study, trial), trial)
-
-    def sample_relative(self, study: optuna.Study, trial: FrozenTrial, search_space: _Space) -> dict[str, Any]:
-        return super().sample_relative(self._seen(study, trial), trial, search_space)
-
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        return super().sample_independent(self._seen(study, trial), trial, param_name, param_distribution)
+        # All values of a trial are drawn before anything else happens: the study is looked at once.
+        if self._looked is None or self._looked[0] != trial.number:
+            self._looked = trial.number, cast(optuna.Study, _Seen(study))
+        return super().sample_independent(self._looked[1], trial, param_name, param_distribution)
 
 
 class _Seen:
@@ -70,11 +58,44 @@ class _Seen:
 
 
 def _chosen(trials: list[FrozenTrial]) -> list[FrozenTrial]:
-    ended = [trial for trial in trials if trial.state.is_finished()]
-    if len(ended) <= SEEN:
-        return trials
-    best = sorted(ended, key=lambda trial: (trial.last_step or 0, trial.value or 0.0), reverse=True)[: SEEN // 2]
-    kept = {trial.number for trial in best}
-    latest = [trial.number for trial in ended if trial.number not in kept][SEEN // 2 - SEEN :]
-    kept |= set(latest)
-    return [trial for trial in trials if trial.number in kept or not trial.state.is_finished()]
+    """The trials that matter, in order, each with its place for a value; running ones without an epoch as they are."""
+    ranked = [trial.number for trial in _from_worst_to_best(trials)]
+    ended = [trial.number for trial in trials if trial.state.is_finished()]
+    kept = set(ended)
+    if len(ended) > SEEN:
+        best = set(ranked[-(SEEN // 2) :])
+        kept = best | set([number for number in ended if number not in best][-(SEEN // 2) :])
+    places = {number: float(place) for place, number in enumerate(ranked)}
+    return [
+        _placed(trial, places.get(trial.number))
+        for trial in trials
+        if trial.number in kept or not trial.state.is_finished()
+    ]
+
+
+def _from_worst_to_best(trials: list[FrozenTrial]) -> list[FrozenTrial]:
+    """Trials with an epoch, by the objective at the last epoch to which enough of them came; the others before.
+
+    TPE itself would take whatever ran to its end for better than all that was stopped, and whatever still runs for bad.
+    But the first trials run to their ends whether they are good or not, and those that run longest are good.
+    """
+    begun = [trial for trial in trials if trial.intermediate_values]
+    if not begun:
+        return []
+    good = min(ceil(BEST * sum(trial.state.is_finished() for trial in trials)), MOST)
+    came = sorted((max(trial.intermediate_values) for trial in begun), reverse=True)
+    judged = came[min(max(1, FIELD * good), len(came)) - 1]
+
+    def standing(trial: FrozenTrial) -> tuple[int, float]:
+        epoch = min(max(trial.intermediate_values), judged)
+        return epoch, trial.intermediate_values[epoch]
+
+    return sorted(begun, key=standing)
+
+
+def _placed(trial: FrozenTrial, place: float | None) -> FrozenTrial:
+    if place is None:
+        return trial
+    placed = copy(trial)
+    placed.state, placed.value = TrialState.COMPLETE, place
+    return placed

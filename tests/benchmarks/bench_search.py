@@ -182,7 +182,7 @@ def compared(space: Space, surrogate: Surrogate, trials: int, epochs: int, count
     length = trials * epochs
     random = []
     # The ledger makes its sampler anew for each trial.
-    with patch("study.ledger.sampler", lambda seed, asked, _: optuna.samplers.RandomSampler(seed * 1_000_003 + asked)):
+    with patch("study.ledger.sampler", lambda seed, asked: optuna.samplers.RandomSampler(seed * 1_000_003 + asked)):
         for seed in range(count, 2 * count):  # other seeds than ours
             random.append(anytime(replay(space, surrogate, epochs, seed, trials, Asha(1, 1)), length))
     ours = [
