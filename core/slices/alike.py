@@ -52,10 +52,11 @@ def require_fit(train: SliceTable, **others: SliceTable | None) -> None:
         raise BadInput(f"{train.path}: every subject of it is in the probe, expected some to train on")
     require_disjoint(train=trained, **subjects)
     if test := found.get("test"):
-        _require_other_scans(train, test)
+        require_other_scans(train, test)
 
 
-def _require_other_scans(train: SliceTable, test: SliceTable) -> None:
+def require_other_scans(train: SliceTable, test: SliceTable) -> None:
+    """Raise BadInput when the test table has a scan of the training table, under whatever name."""
     known = {content: train.subject[row] for row, content in _contents(train)}
     both = sorted({(test.subject[row], known[content]) for row, content in _contents(test) if content in known})
     if both:
