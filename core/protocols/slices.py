@@ -111,5 +111,5 @@ def _tables(
     if study is not None:  # whatever other tables were named, the detector has seen these
         seen = {f"the study's {role} table": study.data["subjects"][role] for role in ("train", "probe")}
         require_disjoint(**seen, test=slices.subjects)
-    require_other_scans(healthy, slices)
+    require_other_scans(healthy, slices, "test")
     return _Tables(slices, probe, healthy, rows)
