@@ -40,8 +40,9 @@ def pixel_interval(
     seeds, and seeds with replacement. One that misses a class that the figure needs is dropped, and `method` counts
     those that were used. None when the estimate misses a class, more than half were dropped, or there is one subject.
     Raises ValueError when subjects differ between runs. The percentiles are those that make an interval for a mean of
-    n subjects as wide as Student's t does (Hesterberg, The American Statistician 69, 2015). Nothing
-    corrects for few seeds: with n of them, their part of the variance is (n-1)/n of what it should be.
+    n subjects as wide as Student's t does (Hesterberg, The American Statistician 69, 2015); but no resample reaches
+    beyond its subjects, so that with fewer than five the interval cannot hold the truth as often as `level` says.
+    Nothing corrects for few seeds: with n of them, their part of the variance is (n-1)/n of what it should be.
     """
     names = _subjects(runs)
     estimate = _mean([pooled(run.values()).ranking() for run in runs], quantity)

@@ -65,8 +65,8 @@ class Evaluation:
         return matched_auroc(self.sample[score], self.anomalous, self.stratum)
 
     def families(self) -> dict[str, Ranking]:
-        """Pixel ranking of each family: its slices together with all slices that have no family."""
-        clean = [histogram for (_, family), histogram in self.frame.items() if not family]
+        """Pixel ranking of each family: its slices together with healthy pixels of all slices that have no family."""
+        clean = [histogram.negatives() for (_, family), histogram in self.frame.items() if not family]
         return {
             name: pooled([*clean, *(h for (_, family), h in self.frame.items() if family == name)]).ranking()
             for name in sorted({family for _, family in self.frame if family})

@@ -85,6 +85,10 @@ class ScoreHistogram:
         found.keys, found.counts = keys[held], np.stack([negatives[held], positives[held]], 1)
         return found
 
+    def negatives(self) -> "ScoreHistogram":
+        """Of the negatives alone."""
+        return ScoreHistogram.of_keys(self.keys, self.counts[:, 0], np.zeros_like(self.counts[:, 1]))
+
     def ranking(self) -> Ranking:
         """AUROC by the trapezoid (ties count half) and AP = sum of (R_n - R_n-1) P_n (each tie one threshold)."""
         return _ranking(self.counts)

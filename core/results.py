@@ -146,17 +146,22 @@ def leads(pairs: Sequence[Mapping[str, Any]], first: str) -> dict[str, Any]:
 def verdict_on_floor(entries: Sequence[dict[str, Any]], against: Mapping[str, Any]) -> dict[str, Any]:
     """Whether the first entry beats the best baseline in pixel-level average precision, in words and as a flag.
 
-    against: `leads` of the first over every other entry. Clear means that the interval lies above 0.
+    against: `leads` of the first over every other entry. Clear means that the interval over each baseline lies above 0:
+    which of them is best is known from the same data alone, and the one that looks best may not be.
     """
     who = entries[0]["name"]
     names = [entry["name"] for entry in entries if entry["kind"] == "floor" and entry["name"] in against]
     if not names:
-        return {"clear": False, "sentence": "The test table has no anomalous pixels, so nothing can be compared."}
+        why = "holds a single subject" if entries[0]["prevalence"] else "has no anomalous pixels"
+        return {"clear": False, "sentence": f"The test table {why}, so nothing can be compared."}
     best = min(names, key=lambda name: against[name]["estimate"])
+    near = min(names, key=lambda name: against[name]["low"])
     gap = against[best]
     figures = f"pixel AP is {_words(gap)} above {best}, the best score without training"
-    if gap["low"] > 0:
+    if against[near]["low"] > 0:
         return {"clear": True, "sentence": f"The {who} clearly beats the floor: its {figures}."}
+    if gap["low"] > 0:
+        figures += f", and {_words(against[near])} above {near}, which includes 0"
     if gap["estimate"] > 0:
         return {"clear": False, "sentence": f"The {who} is not clearly above the floor: its {figures}."}
     figures = f"pixel AP minus that of {best}, the best score without training, is {_words(gap)}"

@@ -82,7 +82,7 @@ class Comparison:
         self._require_two(list(by_name), left_out)
         found = self._found(chosen, by_name, study, judged) | {"left_out": left_out}
         update_json(self.phases.folder.ablation, found)
-        update_json(self.phases.folder.best, self._best(chosen, by_name, decide(ranked), found["verdict"]))
+        update_json(self.phases.folder.best, self._best(chosen, by_name, decide(ranked), found))
         return found
 
     def _search(self, name: str, study: optuna.Study, families: list[str]) -> bool:
@@ -144,15 +144,19 @@ class Comparison:
         }
 
     def _best(
-        self, chosen: Mapping[str, Config], ranked: Mapping[str, Candidate], best: Verdict, sentence: str
+        self, chosen: Mapping[str, Config], ranked: Mapping[str, Candidate], best: Verdict, found: Mapping[str, Any]
     ) -> dict[str, Any]:
         configs = {name: replace(config, score=best.score) for name, config in chosen.items()}
         winner, *others = ranked
+        # As the comparison's own verdict has it, after Holm's correction: `decide` corrects for nothing.
+        below = [pair["second"] for pair in found["pairs"] if pair["apart"] and pair["first"] == winner]
+        near = [ranked[name].trial for name in others if name not in below]
+        verdict = {"sentence": found["verdict"], "arm": winner, "clear": not near, "not_apart": near}
         return {
             "format": BEST_FORMAT,
             "study": self.phases.folder.name,
             "objective": objective_told(self.phases.definition),
-            "verdict": plain(best) | {"sentence": sentence, "arm": winner},
+            "verdict": plain(best) | verdict,
             "config": to_dict(configs[winner]),
             "differences": differences(configs[winner]),
             "controls": {name: to_dict(configs[name]) for name in others},

@@ -76,8 +76,8 @@ class Run:
         ranked = candidates(replicates, plan.replicate_seeds(), epochs)
         if not ranked:
             raise BadStudy(f"{folder.root}: no configuration finished under every replicate seed")
-        verdict = decide(ranked, own)
         configs = {one.trial: configured(trials, one.trial) for one in ranked}
+        verdict = decide(ranked, own, [number for number in best if number not in configs])
         update_json(folder.best, self._best(verdict, configs))
         return verdict
 

@@ -69,21 +69,23 @@ def candidates(replicates: optuna.Study, seeds: list[int], epochs: int) -> list[
     return sorted(complete, key=lambda candidate: -candidate.interval.estimate)
 
 
-def decide(ranked: list[Candidate], own: int | None = None) -> Verdict:
+def decide(ranked: list[Candidate], own: int | None = None, left_out: Sequence[int] = ()) -> Verdict:
     """Name the winner and say how sure that is. `ranked` must hold at least one candidate, best first.
 
-    own: the trial that is the preset's own choice.
+    own: the trial that is the preset's own choice. left_out: trials that were replicated and failed under some seed.
     """
     winner = ranked[0]
     score = _best_score(winner)
     mean = f"trial {winner.trial} has mean {_words(winner.interval)} over {len(winner.values)} fresh seeds"
+    missing = f" Left out, as a replicate failed: {trials_named(left_out)}." if left_out else ""
     if len(ranked) == 1:
-        sentence = f"No comparison: {mean}, and it is the only configuration replicated."
+        alone = "that finished under every seed" if left_out else "replicated"
+        sentence = f"No comparison: {mean}, and it is the only configuration {alone}.{missing}"
         return Verdict(winner, tuple(ranked), None, False, score, sentence)
     leads = {other.trial: paired_difference(winner.values, other.values, level=LEVEL) for other in ranked[1:]}
     near = tuple(trial for trial, lead in leads.items() if lead.low <= 0)
     told, over = _beside_own(ranked, own)
-    sentence = _sentence(mean, leads, near) + told
+    sentence = _sentence(mean, leads, near) + told + missing
     return Verdict(winner, tuple(ranked), leads[ranked[1].trial], not near, score, sentence, over, near)
 
 

@@ -65,6 +65,23 @@ def test_families_are_ranked_apart_and_the_objective_is_their_mean(tmp_path: Pat
     assert objective(found.figures(), ["dark"]) == pytest.approx(expected[1], abs=1e-3)
 
 
+def test_lesions_without_a_family_are_no_part_of_another(tmp_path: Path) -> None:
+    named, unnamed = volume(1, lesion=True), volume(2, lesion=True)
+    grey = np.where(unnamed.masks > 0, 100, unnamed.images).astype(np.uint8)
+    unnamed = replace(unnamed, images=grey, families=[None] * len(grey))
+    found = evaluate(_scorer, write_table(tmp_path / "two.arrow", [named, unnamed], TableMetadata()), device=CPU)
+    images, truth = (np.concatenate([getattr(one, of) for one in (named, unnamed)]) for of in ("images", "masks"))
+    maps, healthy = (
+        _scorer(torch.from_numpy(images).float() / 255).numpy(),
+        np.concatenate([named.masks < 2, grey > -1]),
+    )
+    healthy[6:] = unnamed.masks == 0
+    bright = found.families()["bright"]
+    assert bright.positives == (named.masks > 0).sum()
+    assert bright.average_precision == pytest.approx(average_precision_score(truth[healthy], maps[healthy]), abs=1e-3)
+    assert found.pixel().positives == (truth > 0).sum()
+
+
 def test_slices_are_compared_within_tenths_by_tissue_area(lesioned: SliceTable) -> None:
     area = np.random.default_rng(0).permutation(np.arange(200) / 200)
     stratum = tenths(area)

@@ -48,9 +48,21 @@ def test_the_floor_is_its_best_score_and_beaten_where_the_interval_lies_above_0(
     assert told["sentence"].startswith(sentence)
 
 
-def test_without_anomalous_pixels_nothing_is_compared() -> None:
-    told = verdict_on_floor(ENTRIES, {"circle": _lead(0.1, 0.2, 0.3)})
-    assert told == {"clear": False, "sentence": "The test table has no anomalous pixels, so nothing can be compared."}
+def test_the_floor_is_not_beaten_where_one_baseline_may_be_as_good() -> None:
+    """Intensity looks best, but the interval over position, which spreads more, does not lie above 0."""
+    against = {"position": _lead(-0.1, 0.3, 0.7), "intensity": _lead(0.1, 0.2, 0.3)}
+    told = verdict_on_floor(ENTRIES, against)
+    assert not told["clear"]
+    assert told["sentence"] == (
+        "The winner is not clearly above the floor: its pixel AP is +0.200 [+0.100, +0.300] above intensity, the best "
+        "score without training, and +0.300 [-0.100, +0.700] above position, which includes 0."
+    )
+
+
+@pytest.mark.parametrize(("prevalence", "why"), [(0.0, "has no anomalous pixels"), (0.01, "holds a single subject")])
+def test_without_intervals_nothing_is_compared(prevalence: float, why: str) -> None:
+    told = verdict_on_floor([ENTRIES[0] | {"prevalence": prevalence}, *ENTRIES[1:]], {"circle": _lead(0.1, 0.2, 0.3)})
+    assert told == {"clear": False, "sentence": f"The test table {why}, so nothing can be compared."}
 
 
 def test_leads_are_those_of_the_first_alone() -> None:

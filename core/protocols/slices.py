@@ -19,7 +19,7 @@ from core.mirror import address, fetch
 from core.prediction.inference import load_inference
 from core.protocols.beside_paper import Described, beside_paper
 from core.results import detector_entry, floor_entry, leads, pair_differences, verdict_on_floor
-from core.slices.alike import require_alike
+from core.slices.alike import require_alike, require_other_scans
 from core.slices.split import require_disjoint
 from core.slices.table import SliceTable, open_table
 
@@ -108,4 +108,8 @@ def _tables(
     if not rows.size:
         raise BadInput(f"{healthy.path}: holds no healthy slices but of subjects of {probe.path}, so there is no floor")
     require_disjoint(train=np.unique(healthy.subject[rows]).tolist(), probe=probe.subjects, test=slices.subjects)
+    if study is not None:  # whatever other tables were named, the detector has seen these
+        seen = {f"the study's {role} table": study.data["subjects"][role] for role in ("train", "probe")}
+        require_disjoint(**seen, test=slices.subjects)
+    require_other_scans(healthy, slices, "test")
     return _Tables(slices, probe, healthy, rows)

@@ -40,8 +40,8 @@ def require_alike(table: SliceTable, size: tuple[int, int], made: Mapping[str, A
 def require_fit(train: SliceTable, **others: SliceTable | None) -> None:
     """Raise BadInput when a probe or test table does not belong beside this training table.
 
-    Subjects that the probe holds out are not trained on, so it may be made from the training table. A scan that the
-    test table has as well is refused under whatever name.
+    Subjects that the probe holds out are not trained on, so it may be made from the training table. A scan that is
+    trained on and that another table has as well is refused under whatever name.
     """
     found = {role: table for role, table in others.items() if table is not None}
     for table in found.values():
@@ -51,19 +51,21 @@ def require_fit(train: SliceTable, **others: SliceTable | None) -> None:
     if not trained:
         raise BadInput(f"{train.path}: every subject of it is in the probe, expected some to train on")
     require_disjoint(train=trained, **subjects)
-    if test := found.get("test"):
-        _require_other_scans(train, test)
+    for role, table in found.items():
+        require_other_scans(train, table, role)
 
 
-def _require_other_scans(train: SliceTable, test: SliceTable) -> None:
-    known = {content: train.subject[row] for row, content in _contents(train)}
-    both = sorted({(test.subject[row], known[content]) for row, content in _contents(test) if content in known})
+def require_other_scans(train: SliceTable, other: SliceTable, role: str) -> None:
+    """Raise BadInput when a table has a scan of the training table under another name. role: what the other is for."""
+    own = set(other.subjects)  # which a probe of the training table holds out
+    known = {content: train.subject[row] for row, content in _contents(train) if train.subject[row] not in own}
+    both = sorted({(other.subject[row], known[content]) for row, content in _contents(other) if content in known})
     if both:
-        tested, trained = map(str, both[0])
+        subject, trained = map(str, both[0])
         more = f", and so have {len(both) - 1} more" if len(both) > 1 else ""
         raise BadInput(
-            f"{test.path}: subject {tested!r} has slices of subject {trained!r} of {train.path}{more}: they are the "
-            "same scans under two names, and training and test must not meet"
+            f"{other.path}: subject {subject!r} has slices of subject {trained!r} of {train.path}{more}: they are the "
+            f"same scans under two names, and training and {role} must not meet"
         )
 
 

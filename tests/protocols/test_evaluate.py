@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -117,6 +118,12 @@ def test_tables_that_cannot_judge_are_refused(
     assert "are in both train and test" in told(healthy, other, healthy)
     assert "healthy.arrow: holds no lesion" in told(lesioned, healthy, healthy)
     assert "other.arrow: holds no healthy slices but of subjects of" in told(lesioned, other, other)
+    renamed = write_table(
+        tmp_path / "renamed.arrow",
+        [replace(volume(number), subject=f"new-{number}") for number in (3, 4)],
+        TableMetadata(),
+    )
+    assert "subject 'test/new-3' has slices of subject 'test/healthy-3'" in told(renamed, other, healthy)
     assert "larger.arrow: slices of 36x36, expected 32x32" in told(lesioned, made("larger"), healthy)
     tables = [made(f"odd-{role}", side=36) for role in range(2)]
     assert "expected 36x36 as in" in told(*tables, healthy)
@@ -127,6 +134,11 @@ def test_tables_that_cannot_judge_are_refused(
         TableMetadata({"plane": "coronal"}),
     )
     assert "turned.arrow: slices with plane coronal, expected axial" in told(turned, other, healthy)
+    best = dict.fromkeys(("study", "objective", "verdict", "config", "controls", "seeds", "tables"))
+    best |= {"format": 1, "subjects": {"train": list(lesioned.subjects), "probe": ["test/held-out"]}}
+    (tmp_path / "best.json").write_text(json.dumps(best))
+    assert "are in both the study's train table and test" in told(lesioned, other, healthy)
+    (tmp_path / "best.json").unlink()
     weights = load_file(detector / "model.safetensors")
     save_file({name: tensor * float("nan") for name, tensor in weights.items()}, detector / "model.safetensors")
     assert "holds NaN, expected weights" in told(lesioned, other, healthy)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import StudyError
+from core.probes import build_probe
 from core.slices.alike import require_fit
 from core.slices.layout import TableMetadata
 from core.slices.table import SliceTable, write_table
@@ -161,4 +162,12 @@ def test_a_scan_under_two_names_is_refused(folder: StudyFolder, train: SliceTabl
     with pytest.raises(StudyError, match=same):
         defined(folder, train, test)
     assert not folder.root.exists()
+    # A probe of its own scans under their former names would hold nobody out.
+    probe = build_probe(train, tmp_path / "probe.arrow", per_family=3, clean=4)
+    require_fit(train, probe=probe)
+    again = [replace(volume(number), dataset="b") for number in range(4)]
+    with pytest.raises(
+        StudyError, match=r"probe\.arrow: subject 'test/.*same scans .* training and probe must not meet"
+    ):
+        require_fit(write_table(tmp_path / "again.arrow", again, TableMetadata()), probe=probe)
     defined(folder, first, test)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from stored_studies import Stored
+from stored_studies import SPACE, Stored
 
 from core.config import Config
 from core.errors import BadStudy
@@ -17,7 +17,9 @@ from study.folder import StudyFolder
 from study.ledger import Assignment, Ledger, open_study
 from study.page.document import page
 from study.phases import Phases
+from study.reading import parse_space
 from study.records import read_study
+from study.running import Run
 from study.space import Space
 
 ARMS = """
@@ -44,9 +46,10 @@ Fails = Callable[[str, Assignment], bool]
 
 @dataclass(frozen=True)
 class Pretended(Phases):
-    """Phases whose trainings take no time. fails: which of them fail, by phase and assignment."""
+    """Phases whose trainings take no time. fails: which of them fail, by phase and assignment. value: the objective."""
 
     fails: Fails = lambda _phase, _assignment: False
+    value: Callable[[Assignment], float] = lambda one: 0.2 + 0.1 * math.sin(one.number)
 
     def carry_out(self, phase: str, ledger: Ledger, base: Config, families: Sequence[str] = ()) -> bool:
         for one in ledger.assignments():
@@ -57,7 +60,7 @@ class Pretended(Phases):
             figures |= {
                 f"sample.{name}.auroc": 0.5 for name in ("smooth_max", "top", "foreground_mean", "foreground_top")
             }
-            ledger.report(one.number, 1, 0.2 + 0.1 * math.sin(one.number), figures)
+            ledger.report(one.number, 1, self.value(one), figures)
             ledger.finish(one.number)
         return True
 
@@ -100,6 +103,26 @@ def test_an_arm_that_fails_under_one_seed_is_left_out(comparing: Callable[[Fails
     assert cost["slices_per_second"] == len(comparison.phases.definition.probe.open())
 
 
+@pytest.mark.parametrize(("spread", "clear", "not_apart"), [(0.0289, False, [1, 2, 3]), (0.005, True, [])])
+def test_best_json_calls_clear_what_the_comparison_does(
+    comparing: Callable[[Fails], Comparison], spread: float, clear: bool, not_apart: list[int]
+) -> None:
+    """At the larger spread brush leads each by t = 6: p is 0.027, and after Holm's correction 0.08."""
+
+    def value(one: Assignment) -> float:
+        levels = {"circle": 0.40, "square": 0.39, "polygon": 0.38}
+        return levels.get(kind(one), 0.5 + spread * (one.seed - 1001))
+
+    comparison = comparing(lambda *_: False)
+    comparison.phases = replace(comparison.phases, value=value)  # type: ignore[call-arg]
+    found = comparison.run()
+    assert found is not None
+    told = json.loads(comparison.phases.folder.best.read_text())["verdict"]
+    assert (told["arm"], told["clear"], told["not_apart"]) == ("brush", clear, not_apart)
+    assert told["difference"]["low"] > 0
+    assert found["verdict"].startswith("brush is clearly best" if clear else "No clear winner: brush")
+
+
 def test_an_arms_search_is_judged_by_what_it_began_with(comparing: Callable[[Fails], Comparison]) -> None:
     """By all that this arm does not train on; a search of an earlier version by what no arm trains on, to its end."""
     comparison = comparing(lambda *_: False)
@@ -131,3 +154,17 @@ def test_an_arm_whose_search_found_nothing_is_left_out(comparing: Callable[[Fail
 def test_one_arm_alone_is_no_comparison(comparing: Callable[[Fails], Comparison]) -> None:
     with pytest.raises(BadStudy, match=r"fewer than two arms are left to compare \(.*circle: it did not finish"):
         comparing(lambda phase, one: phase == "replicates" and kind(one) != "brush").run()
+
+
+def test_a_search_tells_which_of_its_best_failed_under_a_seed(tmp_path: Path) -> None:
+    text = SPACE.replace('"training.epochs" = 4', '"training.epochs" = 1').replace("trials = 9", "trials = 4")
+    folder = StudyFolder(tmp_path / "runs" / "failing")
+    folder.define(replace(Stored(tmp_path, parse_space(SPACE, "space")).folder.definition(), space=text))
+    phases = Pretended(
+        folder, folder.definition(), None, (), lambda phase, one: phase == "replicates" and not one.number
+    )  # type: ignore[arg-type]
+    verdict = Run(phases, parse_space(text, "space")).search()
+    assert verdict is not None
+    # The best of the search, which is asked first under each seed.
+    assert verdict.sentence.endswith(" Left out, as a replicate failed: trial 2.")
+    assert 2 not in [one.trial for one in verdict.candidates]

@@ -77,6 +77,16 @@ def test_the_winner_is_held_against_the_presets_own_choice() -> None:
     assert decide([best, own], 7).over_own is None
 
 
+def test_trials_that_failed_under_a_seed_are_told() -> None:
+    best, second = _candidate(4, 0.50, 0.52, 0.54), _candidate(2, 0.40, 0.42, 0.441)
+    verdict = decide([best, second], left_out=[7, 0])
+    assert verdict.sentence == decide([best, second]).sentence + " Left out, as a replicate failed: trials 7 and 0."
+    alone = decide([best], left_out=[7]).sentence
+    assert alone.endswith(
+        "only configuration that finished under every seed. Left out, as a replicate failed: trial 7."
+    )
+
+
 def test_a_single_candidate_is_said_to_be_one() -> None:
     verdict = decide([_candidate(4, 0.5, 0.6, 0.7, best_score="foreground_top")])
     assert verdict.difference is None
