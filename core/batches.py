@@ -6,9 +6,7 @@ accelerator, processes of their own draw the next ones while it works on this on
 """
 
 import multiprocessing
-import os
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain, islice
@@ -25,6 +23,7 @@ from torch.utils.data import DataLoader, Dataset
 from core.config import Config
 from core.detectors import Batch
 from core.errors import HelperDied
+from core.orphans import end_with_parent
 from core.slices.table import SliceTable
 from core.synthesis import Donors, Drawn, PseudoOutlier
 
@@ -228,14 +227,7 @@ def _begin(_worker: int) -> None:
     Torch's own watch looks at the server that made the process, which outlives a parent that was killed.
     """
     cv2.setNumThreads(1)
-    parent = multiprocessing.parent_process()
-
-    def watch() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    end_with_parent()
 
 
 def _planes(slices: Tensor) -> Tensor:
