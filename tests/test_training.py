@@ -101,6 +101,21 @@ def test_a_damaged_checkpoint_costs_one_epoch(damage: str, healthy: SliceTable, 
     assert _equal(_weights(FULL, healthy, tmp_path), _weights(FULL, healthy))
 
 
+def test_a_training_that_begins_anew_keeps_its_epochs_beside_later_ones_that_cannot_be_read(
+    healthy: SliceTable, tmp_path: Path
+) -> None:
+    list(train(SMALL, healthy, seed=3, checkpoints=tmp_path))
+    for state in tmp_path.glob("epoch-*/state.json"):
+        state.unlink()
+    training = train(SMALL, healthy, seed=3, checkpoints=tmp_path)
+    next(training)
+    next(training)
+    training.close()
+    again = train(SMALL, healthy, seed=3, checkpoints=tmp_path)
+    assert [epoch.replayed for epoch in again] == [True, True, False, False]
+    assert {path.name for path in tmp_path.iterdir()} == {"epoch-00003", "epoch-00004"}
+
+
 def test_a_folder_of_another_training_is_refused(healthy: SliceTable, tmp_path: Path) -> None:
     folder = tmp_path / "checkpoints"
     next(train(SMALL, healthy, seed=3, checkpoints=folder))
