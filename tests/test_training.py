@@ -155,6 +155,32 @@ def test_the_newest_two_checkpoints_are_kept_however_long_their_numbers(healthy:
     assert newest.state["number"] == 100_000
 
 
+def test_averaged_weights_get_statistics_of_what_the_training_shows_them(healthy: SliceTable) -> None:
+    settings = {"detector.kind": "denoiser", "detector.norm": "batch", "detector.base": 2, "detector.depth": 2}
+    settings |= {"synthesis.mask.kind": "whole", "synthesis.mix.erase.weight": 1, "synthesis.mix.erase.min_value": 0.5}
+    settings |= {f"synthesis.mix.{name}.weight": 0 for name in ("noise", "shift", "scale")}
+    shown: list[torch.Tensor] = []
+
+    def watch(detector: torch.nn.Module) -> dict[str, float]:
+        detector.unet.register_forward_pre_hook(lambda _, given: shown.append(given[0].clone()))
+        return {}
+
+    training = train(override(SMALL, settings | {"training.averaging": 0.9}), healthy, seed=0, evaluate=watch)
+    next(training)
+    next(training)
+    # What is done around the tissue a denoiser does not see.
+    empty = (healthy.images(slice(None)) == 0).mean()
+    assert 0 < empty == pytest.approx((torch.cat(shown) == 0).float().mean().item())
+
+
+def test_averaged_weights_get_statistics_where_scores_do_not_come_by(healthy: SliceTable) -> None:
+    scored = {"detector.kind": "vae", "detector.scored_by": "kl-gradient", "detector.norm": "batch"}
+    *_, last = train(override(SMALL, scored | {"detector.base": 2, "training.averaging": 0.9}), healthy, seed=0)
+    norms = [module for module in last.detector.decoder.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    assert norms
+    assert all(norm.num_batches_tracked for norm in norms)
+
+
 def test_a_loss_that_is_not_finite_ends_the_training(healthy: SliceTable) -> None:
     exploding = override(SMALL, {"training.learning_rate": 1.0, "training.epochs": 50, "detector.norm": "none"})
     training = train(exploding, healthy, seed=0)
