@@ -8,8 +8,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from core.slices.table import SliceTable
 
 PROGRAM = """
