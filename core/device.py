@@ -9,7 +9,7 @@ from core.errors import BadConfig, nearest
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """`auto` is CUDA when there is a GPU. Raises BadConfig when CUDA, or a GPU of this number, is asked for and absent."""
+    """`auto` is CUDA when there is a GPU. Raises BadConfig when a GPU, or that one, is asked for and absent."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
