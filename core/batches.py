@@ -213,7 +213,7 @@ def _main_unseen() -> Iterator[None]:
     Nothing that draws does, Ray's takes seconds, and a user's own may have no guard.
     """
     main = sys.modules["__main__"].__dict__
-    kept = {name: main.get(name) for name in ("__file__", "__spec__")}
+    kept = {name: main[name] for name in ("__file__", "__spec__") if name in main}  # a notebook has no file
     main.update(dict.fromkeys(kept))
     try:
         yield
