@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain, islice
 from math import ceil, prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -213,8 +213,8 @@ def _main_unseen() -> Iterator[None]:
     Nothing that draws does, Ray's takes seconds, and a user's own may have no guard.
     """
     main = sys.modules["__main__"].__dict__
-    kept = {name: main[name] for name in ("__file__", "__spec__") if name in main}  # a notebook has no file
-    main.update(dict.fromkeys(kept))
+    kept: dict[str, Any] = {name: main[name] for name in ("__file__", "__spec__") if name in main}
+    main.update(dict.fromkeys(kept))  # a notebook has no file, and is not to get one
     try:
         yield
     finally:
