@@ -6,14 +6,12 @@ accelerator, processes of their own draw the next ones while it works on this on
 """
 
 import multiprocessing
-import os
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain, islice
 from math import ceil, prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -25,6 +23,7 @@ from torch.utils.data import DataLoader, Dataset
 from core.config import Config
 from core.detectors import Batch
 from core.errors import HelperDied
+from core.orphans import end_with_parent
 from core.slices.table import SliceTable
 from core.synthesis import Donors, Drawn, PseudoOutlier
 
@@ -214,8 +213,8 @@ def _main_unseen() -> Iterator[None]:
     Nothing that draws does, Ray's takes seconds, and a user's own may have no guard.
     """
     main = sys.modules["__main__"].__dict__
-    kept = {name: main.get(name) for name in ("__file__", "__spec__")}
-    main.update(dict.fromkeys(kept))
+    kept: dict[str, Any] = {name: main[name] for name in ("__file__", "__spec__") if name in main}
+    main.update(dict.fromkeys(kept))  # a notebook has no file, and is not to get one
     try:
         yield
     finally:
@@ -228,14 +227,7 @@ def _begin(_worker: int) -> None:
     Torch's own watch looks at the server that made the process, which outlives a parent that was killed.
     """
     cv2.setNumThreads(1)
-    parent = multiprocessing.parent_process()
-
-    def watch() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    end_with_parent()
 
 
 def _planes(slices: Tensor) -> Tensor:

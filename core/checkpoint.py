@@ -42,6 +42,8 @@ class Checkpoint(NamedTuple):
 def save(folder: Path, epoch: int, checkpoint: Checkpoint) -> None:
     """Write the checkpoint of an epoch under `folder`, then remove those older than the one before it.
 
+    Of later epochs there are only such as cannot be read, or another worker's; neither makes this one an old one.
+
     On object storage nothing is left on this machine's disk, which would fill up with the checkpoints of past trials.
     A worker on a node that was taken for dead may go on beside the one that took over; both write the same.
     """
@@ -64,7 +66,8 @@ def save(folder: Path, epoch: int, checkpoint: Checkpoint) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
         if is_remote(folder):
             shutil.rmtree(target, ignore_errors=True)
-    for old in _epochs(folder)[:-KEPT]:
+    earlier = [name for name in _epochs(folder) if _in_order(name) < _in_order(target.name)]
+    for old in earlier[: 1 - KEPT]:
         withdraw(folder / old)
 
 
@@ -92,8 +95,13 @@ def newest(folder: Path) -> Checkpoint | None:
 
 
 def _epochs(folder: Path) -> list[str]:
-    """Names of the checkpoints, oldest first; beyond 99,999 they are longer."""
-    return sorted((name for name in names(folder) if name.startswith("epoch-")), key=lambda name: (len(name), name))
+    """Names of the checkpoints, oldest first."""
+    return sorted((name for name in names(folder) if name.startswith("epoch-")), key=_in_order)
+
+
+def _in_order(name: str) -> tuple[int, str]:
+    """By the epoch; beyond 99,999 names are longer."""
+    return len(name), name
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:

@@ -9,13 +9,16 @@ from core.errors import BadConfig, nearest
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """`auto` is CUDA when there is a GPU. Raises BadConfig when CUDA is asked for and absent."""
+    """`auto` is CUDA when there is a GPU. Raises BadConfig when a GPU, or that one, is asked for and absent."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise BadConfig(f"device = {name!r}: torch {torch.__version__} sees no GPU here; use cpu or auto")
-    if name != "cpu" and re.fullmatch(r"cuda(:\d+)?", name) is None:
+    asked = re.fullmatch(r"cpu|cuda(?::(0|[1-9]\d*))?", name)
+    if asked is None:
         raise BadConfig(f"device = {name!r}: expected auto, cpu or cuda{nearest(name, ('auto', 'cpu', 'cuda'))}")
+    if asked[1] and int(asked[1]) >= torch.cuda.device_count():
+        raise BadConfig(f"device = {name!r}: expected at most cuda:{torch.cuda.device_count() - 1}, the last GPU here")
     return torch.device(name)
 
 

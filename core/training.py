@@ -158,7 +158,7 @@ class _Run:
         if not math.isfinite(loss):
             raise TrainingFailed(f"the loss of epoch {number} is {loss}; expected a finite number")
         if self.average is not None:
-            update_bn((batch.image for batch in recent), self.average.module)
+            update_bn(([batch] for batch in recent), _AsTrained(self.average.module))
             self.average.module.eval()
         self.detector.eval()
         if isinstance(self.evaluated, Settling):
@@ -226,6 +226,20 @@ class _Run:
             self.average.n_averaged.copy_(found.training["average.n"])
             self.average.module.eval()
         self.detector.eval()
+
+
+class _AsTrained(nn.Module):
+    """A detector that `update_bn` shows what a training does, which is not always what it scores, nor all layers."""
+
+    def __init__(self, detector: nn.Module) -> None:
+        super().__init__()
+        self.detector = detector
+
+    def forward(self, batch: Batch) -> Tensor:
+        """With what the batch's own step drew, whether that was recorded or not."""
+        batch.generator.manual_seed(batch.generator.initial_seed())
+        loss: Tensor = self.detector.training_loss(batch)  # type: ignore[operator]
+        return loss
 
 
 @contextmanager

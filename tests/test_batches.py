@@ -82,6 +82,14 @@ def test_processes_end_with_a_training_that_is_given_up(healthy: SliceTable) -> 
     assert set(multiprocessing.active_children()) == before
 
 
+def test_a_notebook_is_still_one_afterwards(healthy: SliceTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    main = sys.modules["__main__"]
+    monkeypatch.delattr(main, "__file__")  # whose absence tells libraries that they are used interactively
+    epoch = Batches(FPI, healthy, 3, np.arange(len(healthy)), torch.device("cpu"), 2).epoch(1)
+    next(epoch)
+    assert not hasattr(main, "__file__")
+
+
 def test_a_process_that_is_killed_is_told_as_such(healthy: SliceTable) -> None:
     before = set(multiprocessing.active_children())
     batches = Batches(FPI, healthy, 3, np.arange(len(healthy)), torch.device("cpu"), 2)

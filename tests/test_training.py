@@ -101,6 +101,21 @@ def test_a_damaged_checkpoint_costs_one_epoch(damage: str, healthy: SliceTable, 
     assert _equal(_weights(FULL, healthy, tmp_path), _weights(FULL, healthy))
 
 
+def test_a_training_that_begins_anew_keeps_its_epochs_beside_later_ones_that_cannot_be_read(
+    healthy: SliceTable, tmp_path: Path
+) -> None:
+    list(train(SMALL, healthy, seed=3, checkpoints=tmp_path))
+    for state in tmp_path.glob("epoch-*/state.json"):
+        state.unlink()
+    training = train(SMALL, healthy, seed=3, checkpoints=tmp_path)
+    next(training)
+    next(training)
+    training.close()
+    again = train(SMALL, healthy, seed=3, checkpoints=tmp_path)
+    assert [epoch.replayed for epoch in again] == [True, True, False, False]
+    assert {path.name for path in tmp_path.iterdir()} == {"epoch-00003", "epoch-00004"}
+
+
 def test_a_folder_of_another_training_is_refused(healthy: SliceTable, tmp_path: Path) -> None:
     folder = tmp_path / "checkpoints"
     next(train(SMALL, healthy, seed=3, checkpoints=folder))
@@ -138,6 +153,32 @@ def test_the_newest_two_checkpoints_are_kept_however_long_their_numbers(healthy:
     newest = checkpoint.newest(tmp_path)
     assert newest is not None
     assert newest.state["number"] == 100_000
+
+
+def test_averaged_weights_get_statistics_of_what_the_training_shows_them(healthy: SliceTable) -> None:
+    settings = {"detector.kind": "denoiser", "detector.norm": "batch", "detector.base": 2, "detector.depth": 2}
+    settings |= {"synthesis.mask.kind": "whole", "synthesis.mix.erase.weight": 1, "synthesis.mix.erase.min_value": 0.5}
+    settings |= {f"synthesis.mix.{name}.weight": 0 for name in ("noise", "shift", "scale")}
+    shown: list[torch.Tensor] = []
+
+    def watch(detector: torch.nn.Module) -> dict[str, float]:
+        detector.unet.register_forward_pre_hook(lambda _, given: shown.append(given[0].clone()))
+        return {}
+
+    training = train(override(SMALL, settings | {"training.averaging": 0.9}), healthy, seed=0, evaluate=watch)
+    next(training)
+    next(training)
+    # What is done around the tissue a denoiser does not see.
+    empty = (healthy.images(slice(None)) == 0).mean()
+    assert 0 < empty == pytest.approx((torch.cat(shown) == 0).float().mean().item())
+
+
+def test_averaged_weights_get_statistics_where_scores_do_not_come_by(healthy: SliceTable) -> None:
+    scored = {"detector.kind": "vae", "detector.scored_by": "kl-gradient", "detector.norm": "batch"}
+    *_, last = train(override(SMALL, scored | {"detector.base": 2, "training.averaging": 0.9}), healthy, seed=0)
+    norms = [module for module in last.detector.decoder.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    assert norms
+    assert all(norm.num_batches_tracked for norm in norms)
 
 
 def test_a_loss_that_is_not_finite_ends_the_training(healthy: SliceTable) -> None:

@@ -1,6 +1,7 @@
 """On a GPU: trainings repeat, go on, and are the same whether their steps are recorded or not."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 
 from core import training
 from core.config import Config, override
+from core.detectors.vqvae.codebook import Codebook
 from core.evaluation import evaluate, scorer_of
 from core.presets import PRESETS
 from core.slices.table import SliceTable
@@ -39,6 +41,17 @@ def _differing(one: Weights, two: Weights) -> list[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_training_repeats_bit_for_bit(name: str, healthy: SliceTable) -> None:
     assert not _differing(_weights(_tiny(name), healthy), _weights(_tiny(name), healthy))
+
+
+def test_a_codebook_follows_many_latents_bit_for_bit() -> None:
+    torch.manual_seed(0)
+    latents = torch.randn(64, 64, 32, 32, device="cuda")
+    first = Codebook(8, 64).to("cuda")
+    codes = first.codes(latents)
+    books = [deepcopy(first) for _ in range(5)]
+    for book in books:
+        book.follow(latents, codes, torch.Generator("cuda").manual_seed(0))
+    assert not [book for book in books if not torch.equal(book.totals, books[0].totals)]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -95,6 +95,15 @@ def test_entries_follow_the_latents_and_none_stays_dead() -> None:
     assert codebook.use.sum().item() == pytest.approx(1, abs=1e-3)
 
 
+def test_codes_are_the_nearest_entries_under_bf16_too() -> None:
+    torch.manual_seed(0)
+    codebook, latents = Codebook(64, 16), torch.randn(2, 16, 8, 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        codes = codebook.codes(latents)
+    away = torch.cdist(latents.permute(0, 2, 3, 1).flatten(0, 2).double(), codebook.entries.double())
+    assert torch.equal(codes.flatten(), away.argmin(1))
+
+
 def test_the_first_stage_leaves_the_prior_alone_and_the_second_the_autoencoder() -> None:
     images = torch.rand(2, 1, 16, 16, generator=torch.Generator().manual_seed(0))
     for progress, learning in ((0.0, {"encoder", "decoder"}), (0.49, {"encoder", "decoder"}), (0.5, {"prior"})):

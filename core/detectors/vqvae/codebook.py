@@ -27,9 +27,11 @@ class Codebook(nn.Module):
 
     def codes(self, latents: Tensor) -> Tensor:
         """The nearest entry (B, h, w) int64 of each of the latents (B, width, h, w)."""
-        places = latents.float().permute(0, 2, 3, 1)
-        squares = self.entries.square().sum(1)
-        return (squares - 2 * places @ self.entries.T).argmin(-1)
+        # In bfloat16 the product's rounding would choose another entry for one latent in six.
+        with torch.autocast(latents.device.type, enabled=False):
+            places = latents.float().permute(0, 2, 3, 1)
+            squares = self.entries.square().sum(1)
+            return (squares - 2 * places @ self.entries.T).argmin(-1)
 
     def look_up(self, codes: Tensor) -> Tensor:
         """The entries (B, width, h, w) of codes (B, h, w)."""
@@ -42,7 +44,7 @@ class Codebook(nn.Module):
         chosen = codes.flatten()
         size = len(self.entries)
         count = torch.zeros_like(self.use).index_add_(0, chosen, torch.ones_like(places[:, 0]))
-        total = torch.zeros_like(self.totals).index_add_(0, chosen, places)
+        total = _added(torch.zeros_like(self.totals), chosen, places)
         self.use.lerp_(count / len(places), 1 - DECAY)
         self.totals.lerp_(total / len(places), 1 - DECAY)
         at = torch.randint(len(places), (size,), generator=generator, device=places.device)
@@ -53,3 +55,13 @@ class Codebook(nn.Module):
         self.use.copy_(torch.where(dead[:, 0], 1 / size, self.use))
         self.totals.copy_(torch.where(dead, fresh / size, self.totals))
         self.entries.copy_(self.totals / self.use[:, None])
+
+
+def _added(totals: Tensor, chosen: Tensor, places: Tensor) -> Tensor:
+    """Add each of the places (n, width) to the row of the totals that it chose, always in the same order.
+
+    On a GPU `index_add_` adds in any order, and rounds otherwise each time; on a CPU `index_put_` does.
+    """
+    if totals.is_cuda:
+        return totals.index_put_((chosen,), places, accumulate=True)
+    return totals.index_add_(0, chosen, places)
