@@ -45,7 +45,7 @@ class MoodSource:
     def describe(self) -> dict[str, Any]:
         """Kind, task, which part, and the kind of normals."""
         part = "toy" if (self.root / "toy").is_dir() else "training"
-        toy = {"normals": "slices without an anomaly, of toy volumes"} if self.normal_only else {}
+        toy = {"normals": "slices without an anomaly, of toy volumes"} if self.normal_only and part == "toy" else {}
         return {
             "kind": "mood",
             "dataset": self.name,
