@@ -43,12 +43,19 @@ def read_rows(path: Path) -> Rows:
 
 
 def _text(path: Path, separator: str) -> Rows:
+    found: list[tuple[int, list[str]]] = []
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, delimiter=separator)
-            found = [(reader.line_num, [word.strip() for word in row]) for row in reader if row]
-    except (UnicodeDecodeError, csv.Error) as error:
+            # Strict, or a quotation mark without its other one would swallow all lines behind it.
+            reader = csv.reader(file, delimiter=separator, strict=True)
+            found += ((reader.line_num, [word.strip() for word in row]) for row in reader if row)
+    except UnicodeDecodeError as error:
         raise BadInput(f"{path}: not a {path.suffix[1:].upper()} text file in UTF-8 ({error})") from error
+    except csv.Error as error:
+        first = found[-1][0] + 1 if found else 1
+        raise BadInput(
+            f"{path}: cannot be read from line {first} on ({error}), expected quotation marks in pairs around a value"
+        ) from error
     columns = _unique(path, tuple(found[0][1]) if found else ())
     rows = Rows(path, columns, [])
     for line, row in found[1:]:
