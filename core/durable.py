@@ -57,9 +57,9 @@ def put(temporary: Path, path: Path) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON, atomically. Raises ValueError on NaN and infinity, which JSON does not have."""
-    text = _json(value)
+    content = _json(value)
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content)
 
 
 def update_json(path: Path, value: Any) -> None:
@@ -67,9 +67,10 @@ def update_json(path: Path, value: Any) -> None:
 
     path: on object storage, a copy that was fetched before.
     """
-    if not path.is_file() or path.read_text(encoding="utf-8") != _json(value):
+    if not path.is_file() or path.read_bytes() != _json(value):
         write_json(path, value)
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+def _json(value: Any) -> bytes:
+    text = json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    return text.encode("utf-8", "backslashreplace")  # bytes of a file's name that are no text: \udcff, as JSON has it

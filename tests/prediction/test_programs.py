@@ -111,6 +111,18 @@ def test_names_that_would_spoil_a_table(detector: Path, store: Store, tmp_path: 
     assert "none of 3 scans can be used" in done.stderr
 
 
+def test_a_folder_whose_name_is_no_text_and_a_link_in_a_circle(detector: Path, store: Store, tmp_path: Path) -> None:
+    """Why a scan was skipped is told with that folder, also in prediction.json."""
+    store("a.nii.gz", head())
+    folder = (tmp_path / "scans").rename(tmp_path / os.fsdecode(b"M\xfcller"))
+    (folder / "b.nii.gz").symlink_to("b.nii.gz")
+    done = program("detector", str(folder), "--out", "out", cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
+    reason = f"{folder / 'b.nii.gz'}: cannot be read (Too many levels of symbolic links)"
+    assert json.loads((tmp_path / "out" / "prediction.json").read_text())["skipped"] == [["b.nii.gz", reason]]
+    assert told(tmp_path / "out") == ({"a"}, ["a"], [])
+
+
 def told(out: Path) -> tuple[set[str], list[str], list[str]]:
     """Scans of slice_scores.csv and of scores.csv, and the unfinished ones of prediction.json."""
     with (
