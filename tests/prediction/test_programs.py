@@ -64,6 +64,7 @@ def test_mistakes_are_one_sentence_and_leave_nothing(detector: Path, store: Stor
         (["detector", "scans", "--out", "scans"], "is the folder of the scans"),
         (["detector", "detector", "scans", "--probe", "p.arrow"], "--train and --probe belong to one detector"),
         (["scans", "detector/config.json"], "expected a .nii or .nii.gz file"),
+        (["detector", "scans/c.nii.gz", "scans/c.nii.gz"], "c.nii.gz: expected a detector's folder; several"),
     ]
     for arguments, sentence in mistakes:
         done = program("--out", "out", *arguments, cwd=tmp_path)
