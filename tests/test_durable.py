@@ -31,6 +31,12 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("name", ["é" * 127, "t" * 255])
+def test_names_may_be_as_long_as_the_system_allows(name: str, tmp_path: Path) -> None:
+    write_json(tmp_path / name, {"a": 1})
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 @pytest.mark.parametrize("named", [True, False])
 def test_a_full_disk_is_told_of_the_file_itself(tmp_path: Path, *, named: bool) -> None:
     path = tmp_path / "a.json"

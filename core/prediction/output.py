@@ -2,7 +2,7 @@
 
 NAME_anomaly.nii.gz     the anomaly map: float32 in (0, 1), where the scan is; 0 where no slice was scored
 NAME_mask.nii.gz        with masks: 1 where the map reaches the threshold
-NAME.png                with pictures: slices beside the map; NAME_PLANE.png with several detectors
+NAME.png                with pictures: slices beside the map; NAME_1_PLANE.png and so on with several detectors
 scores.csv              one row per scan          slice_scores.csv    one row per slice
 prediction.json         detectors, scale and threshold of the maps, rule of the scores, scans that were skipped, and
                         those that an interrupted call did not finish
