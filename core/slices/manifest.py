@@ -16,7 +16,7 @@ from typing import Any
 
 from core.errors import BadInput
 from core.slices.choosing import Group
-from core.slices.files import NIFTI_SUFFIXES, VolumeFile, stem
+from core.slices.files import VolumeFile, is_nifti, stem
 from core.slices.preprocess import Preprocessing
 from core.slices.rows import Rows, read_rows
 
@@ -112,6 +112,6 @@ class ManifestSource:
 
 
 def _wrong(path: Path) -> str:
-    if not path.name.endswith(NIFTI_SUFFIXES):
+    if not is_nifti(path):
         return "is not a .nii or .nii.gz file"
     return "" if path.is_file() else "does not exist"

@@ -244,6 +244,17 @@ def test_a_mood_answer_does_not_replace_its_case(detector: Path, store: Store, t
     assert case.read_bytes() == before
 
 
+def test_a_map_is_packed_as_its_name_says(detector: Path, store: Store, tmp_path: Path) -> None:
+    scan = store("case.nii.gz", head())
+    answers = []
+    for name in ("case.nii.gz", "case.NII.GZ"):
+        scan = scan.rename(scan.with_name(name))
+        done = forked.run("core.mood", ["pixel", "scans", "answers", "detector"], cwd=tmp_path, env=os.environ)
+        assert done.returncode == 0, done.stderr
+        answers.append((tmp_path / "answers" / name).read_bytes())
+    assert answers[0] == answers[1]
+
+
 def test_a_scan_unlike_the_training_scans_is_told(store: Store, tmp_path: Path, detector: Path) -> None:
     """The scale of the maps holds for scans that look like those that set it."""
     store("scan.nii.gz", head())
