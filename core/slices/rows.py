@@ -57,6 +57,8 @@ def _text(path: Path, separator: str) -> Rows:
             f"{path}: cannot be read from line {first} on ({error}), expected quotation marks in pairs around a value"
         ) from error
     columns = _unique(path, tuple(found[0][1]) if found else ())
+    if len(columns) == 1 and (other := next((one for one in ",;\t" if one in columns[0]), "")):
+        raise BadInput(f"{path}: its columns are separated by {other!r}, expected {separator!r}")
     rows = Rows(path, columns, [])
     for line, row in found[1:]:
         if len(row) > len(columns):
