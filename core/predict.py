@@ -75,7 +75,7 @@ def main(
 
     *detectors, path = paths
     if file := next((each for each in detectors if each.is_file()), None):
-        raise BadInput(f"{file}: expected a detector's folder; several scans are named by their folder, which comes last")
+        raise BadInput(f"{file}: expected a detector's folder; several scans are named by their folder, at the end")
     folder = fetch(place(folder))
     if folder.exists() and not folder.is_dir():
         raise BadInput(f"--out {folder}: is a file, expected a folder")
@@ -99,7 +99,8 @@ def main(
         # Also when the system refuses a file, or after Ctrl-C: what took hours is kept.
         output.finish(skipped, [printable(one.name) for one in found[output.finished + len(skipped) :]])
         if output.finished:
-            out.print(f"wrote {output.finished} maps, scores.csv and slice_scores.csv into {address(folder)}", markup=False)
+            written = f"{output.finished} maps, scores.csv and slice_scores.csv"
+            out.print(f"wrote {written} into {address(folder)}", markup=False)
     for name, share in output.unlike.items():
         err.print(
             f"{name}: {share:.0%} of its tissue is above {RARE:.2f}, which one healthy pixel in a hundred exceeds; "

@@ -75,7 +75,8 @@ def load_inference(folder: Path) -> Inference | None:
         calibration = _calibration(knots, address(path)) if knots else None
         preprocessing = _preprocessing(content["preprocessing"] or {}, address(path))
     except (ValueError, KeyError, TypeError, AttributeError) as damaged:
-        raise BadInput(f"{address(path)}: cannot be read ({damaged!r}); core.predict makes it anew of --train and --probe") from None
+        mended = "core.predict makes it anew of --train and --probe"
+        raise BadInput(f"{address(path)}: cannot be read ({damaged!r}); {mended}") from None
     if weights != _digest(folder):
         raise BadInput(f"{address(path)}: belongs to other weights than model.safetensors beside it; remove it")
     return Inference(preprocessing, calibration, threshold)
