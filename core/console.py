@@ -7,6 +7,7 @@ wait seconds for torch and Ray.
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,18 @@ from typer.exceptions import TyperException
 from core.command import application, has_name, sentence
 from core.errors import StudyError
 
-out = Console(soft_wrap=True, highlight=False)
+# Names are shown as they are: to rich, `:x:` in one would be a picture.
+out = Console(soft_wrap=True, highlight=False, emoji=False)
 if not out.is_terminal:
     out.width = 140  # logs are not 80 columns wide, and tables should not be broken for them
-err = Console(stderr=True, soft_wrap=True, highlight=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
 
 
 def run(program: Callable[..., Any]) -> None:
     """Run a typer program and exit: with 2 after an expected mistake, told in one sentence, with 130 after Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what a terminal cannot show ends no program
     try:
         code = application(program, completes=has_name())(standalone_mode=False)
     except TyperException as mistake:
@@ -33,6 +38,10 @@ def run(program: Callable[..., Any]) -> None:
     except OSError as failure:
         where = f" {failure.filename!r}" if failure.filename else ""
         _end(f"the system refused a file operation{where}: {failure.strerror or failure}")
+    except UnicodeEncodeError as failure:
+        if not failure.reason.startswith("surrogates"):
+            raise
+        _end(f"{failure.object!r}: holds bytes that are no text in UTF-8, expected another name")
     except KeyboardInterrupt:
         code = 130
     if code == 130:

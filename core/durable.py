@@ -4,11 +4,14 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from core.mirror import publish
+
+_LONG, _SHORT = 200, 50  # bytes of a name to which more can be added; characters that are never more bytes than those
 
 
 @contextmanager
@@ -43,8 +46,18 @@ def temporary_of(path: Path) -> Iterator[Path]:
 
 
 def beside(path: Path) -> Path:
-    """A temporary name in the folder of a path that is to be written."""
-    return path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    """A temporary name in the folder of a path that is to be written, also where its own is as long as names can be."""
+    return path.with_name(f"{_beginning(path)}{uuid4().hex}.tmp")
+
+
+def remove_left(path: Path) -> None:
+    """Remove what killed processes left of a path that they were writing. Nobody may be writing it now."""
+    for left in path.parent.glob(f"{escape(_beginning(path))}{'?' * 32}.tmp"):
+        left.unlink()
+
+
+def _beginning(path: Path) -> str:
+    return f".{path.name if len(os.fsencode(path.name)) <= _LONG else path.name[:_SHORT]}."
 
 
 def put(temporary: Path, path: Path) -> None:
@@ -57,9 +70,9 @@ def put(temporary: Path, path: Path) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON, atomically. Raises ValueError on NaN and infinity, which JSON does not have."""
-    text = _json(value)
+    content = _json(value)
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content)
 
 
 def update_json(path: Path, value: Any) -> None:
@@ -67,9 +80,10 @@ def update_json(path: Path, value: Any) -> None:
 
     path: on object storage, a copy that was fetched before.
     """
-    if not path.is_file() or path.read_text(encoding="utf-8") != _json(value):
+    if not path.is_file() or path.read_bytes() != _json(value):
         write_json(path, value)
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+def _json(value: Any) -> bytes:
+    text = json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    return text.encode("utf-8", "backslashreplace")  # bytes of a file's name that are no text: \udcff, as JSON has it

@@ -57,7 +57,8 @@ def is_remote(path: Path) -> bool:
 def fetch(path: Path) -> Path:
     """Make the copy of a file or folder equal to the original, whichever of both it is; absent ones vanish here too.
 
-    Only files whose size or time differ are downloaded. Raises BadStorage when the storage does not answer.
+    Only files whose size or time differ are downloaded; what is hidden, or in a hidden folder, was never uploaded and
+    stays. Raises BadStorage when the storage does not answer.
     """
     key = _key(path)
     if key is None:
@@ -71,7 +72,7 @@ def fetch(path: Path) -> Path:
         for copy, info in files.items():
             _download(info, copy)
     kept = path.rglob("*") if path.is_dir() else (path,)
-    for copy in [copy for copy in kept if copy.is_file() and copy not in files and not copy.name.startswith(".")]:
+    for copy in [copy for copy in kept if copy.is_file() and copy not in files and "/." not in str(_key(copy))]:
         copy.unlink()
     return path
 

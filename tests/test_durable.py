@@ -1,12 +1,23 @@
 """Files that are whole or absent, and what is said of the one that could not be written."""
 
 import errno
+import json
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from core.durable import replacing, write_json
+from core.durable import replacing, update_json, write_json
+
+
+def test_json_names_files_whose_names_are_no_text(tmp_path: Path) -> None:
+    """And is not written anew when it says the same."""
+    value = {"file": "M\udcfcller/é"}
+    update_json(tmp_path / "a.json", value)
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == value
+    written = (tmp_path / "a.json").stat().st_ino
+    update_json(tmp_path / "a.json", value)
+    assert (tmp_path / "a.json").stat().st_ino == written
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -18,6 +29,12 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
         temporary.write_text((tmp_path / "missing").read_text())
     assert path.read_text() == '{\n "a": 1\n}\n'
     assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["é" * 127, "t" * 255])
+def test_names_may_be_as_long_as_the_system_allows(name: str, tmp_path: Path) -> None:
+    write_json(tmp_path / name, {"a": 1})
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 @pytest.mark.parametrize("named", [True, False])

@@ -93,6 +93,17 @@ def test_a_table_is_mapped_from_a_copy_that_is_fetched_once_and_again_when_damag
         open_table(Path(f"{bucket}/none.arrow"))
 
 
+def test_what_is_never_uploaded_stays(bucket: str) -> None:
+    """As the volumes that an interrupted ingest has read, beside the table that they will be."""
+    folder = place(f"{bucket}/tables")
+    write_json(folder / "kept.json", {})
+    for left in (folder / ".t.arrow.stage" / "piece.arrow", folder / "gone.json"):
+        left.parent.mkdir(exist_ok=True)
+        left.write_bytes(b"")
+    fetch(folder)
+    assert {path.name for path in folder.rglob("[!.]*.*")} == {"kept.json", "piece.arrow"}
+
+
 def test_checkpoints_leave_nothing_on_this_machine(
     bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

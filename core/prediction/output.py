@@ -2,13 +2,14 @@
 
 NAME_anomaly.nii.gz     the anomaly map: float32 in (0, 1), where the scan is; 0 where no slice was scored
 NAME_mask.nii.gz        with masks: 1 where the map reaches the threshold
-NAME.png                with pictures: slices beside the map; NAME_PLANE.png with several detectors
+NAME.png                with pictures: slices beside the map; NAME_1_PLANE.png and so on with several detectors
 scores.csv              one row per scan          slice_scores.csv    one row per slice
 prediction.json         detectors, scale and threshold of the maps, rule of the scores, scans that were skipped, and
                         those that an interrupted call did not finish
 """
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -54,11 +55,11 @@ class Output:
         earlier call's where it left prediction.json, or any map if it was killed before that.
         """
         names = [stem(path) for path in scans if printable(path.name) == path.name]
-        given = {path.resolve() for path in scans}
+        given = {os.path.realpath(path) for path in scans}
         maps = [self._map(name) for name in names] + [self._mask(name) for name in names if self.mask]
         maps = [path for path in maps if path.is_file()]
         for path in maps:
-            if path.resolve() in given:
+            if os.path.realpath(path) in given:
                 raise BadInput(f"{path}: is one of the scans, {_REPLACED}")
             if not _is_map(path):
                 raise BadInput(f"{path}: no earlier core.predict wrote it, {_REPLACED}")

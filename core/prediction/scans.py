@@ -5,7 +5,7 @@ from pathlib import Path
 
 from core.errors import BadInput, BadVolume
 from core.prediction.volume import Prediction, Predictor, predict_volume
-from core.slices.files import NIFTI_SUFFIXES, UNPRINTABLE, nifti_files, printable, stem
+from core.slices.files import UNPRINTABLE, is_nifti, nifti_by_name, printable, stem
 from core.slices.ingesting import Told
 
 SOME_SKIPPED = 3
@@ -17,15 +17,13 @@ Kept = Callable[[str, Prediction], None]
 def scans(path: Path) -> list[Path]:
     """A NIfTI file, or those of a folder by name. Raises BadInput when there are none, or two of one name."""
     if path.is_dir():
-        found = nifti_files(path)
+        found = nifti_by_name(path)
         if not found:
             raise BadInput(f"{path}: holds no .nii or .nii.gz file")
-        if twice := [one for one in found if one.name.endswith(".nii.gz") and one.with_suffix("") in found]:
-            raise BadInput(f"{path}: both {stem(twice[0])}.nii and {twice[0].name}, expected one file per scan")
-        return found
+        return list(found.values())
     if not path.is_file():
         raise BadInput(f"{path}: no such file or folder")
-    if not path.name.endswith(NIFTI_SUFFIXES):
+    if not is_nifti(path):
         raise BadInput(f"{path}: expected a .nii or .nii.gz file, or a folder of them")
     return [path]
 

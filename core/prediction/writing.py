@@ -32,7 +32,7 @@ def write_nifti(path: Path, like: Path, voxels: NDArray[np.generic], says: str) 
     # Without an affine of our own, qform and sform stay as they are, with their codes.
     image = type(scan)(voxels.reshape(scan.shape), None, header)
     with replacing(path) as temporary, temporary.open("wb") as file:
-        if path.name.endswith(".gz"):
+        if path.name.lower().endswith(".gz"):
             # No name and no time, so that the same scan gives the same bytes.
             with gzip.GzipFile("", "wb", _SPEED, file, mtime=0) as packed:
                 image.to_stream(packed)

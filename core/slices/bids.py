@@ -69,12 +69,14 @@ class BidsSource:
     def volumes(self) -> list[VolumeFile]:
         """All volumes by name. A subject without the suffix, or a volume without its mask, is listed with its fault.
 
-        Raises BadInput when there is no subject, no such pipeline, or no such group.
+        Raises BadInput when there is no subject, no such pipeline, no such group, or no masks to choose normals by.
         """
         require_folder(self.root)
         subjects = {folder.name: folder for folder in subfolders(self.root, "sub-*")}
         if not subjects:
             raise BadInput(f"{self.root}: holds no BIDS subject, such as sub-01/anat/sub-01_{self.suffix}.nii.gz")
+        if self.normal_only and self.masks is None:
+            raise BadInput(f"{self.root}: without --masks, --tumour-free cannot tell which slices have lesions")
         pipelines = subfolders(self.root / "derivatives")
         if self.masks is not None and self.masks not in {folder.name for folder in pipelines}:
             known = ", ".join(folder.name for folder in pipelines) or "nothing"

@@ -33,7 +33,7 @@ def subject_list(text: str) -> tuple[str, ...]:
     # A long list is no name that a file can have, and asking for it fails.
     in_file = "," not in text and path.is_file()
     try:
-        words = path.read_text(encoding="utf-8").splitlines() if in_file else text.split(",")
+        words = path.read_text(encoding="utf-8-sig").splitlines() if in_file else text.split(",")
     except UnicodeDecodeError as error:
         raise BadInput(f"{path}: not a text file with one subject a line") from error
     names = tuple(word.strip() for word in words if word.strip() and not word.strip().startswith("#"))

@@ -39,9 +39,15 @@ class VolumeFile:
     note: str = ""
 
 
+def is_nifti(path: Path) -> bool:
+    """Whether a name ends in .nii or .nii.gz, be it in capitals."""
+    return path.name.lower().endswith(NIFTI_SUFFIXES)
+
+
 def stem(path: Path) -> str:
     """A NIfTI file's name without .nii or .nii.gz."""
-    return path.name.removesuffix(".gz").removesuffix(".nii")
+    ending = next((suffix for suffix in NIFTI_SUFFIXES if path.name.lower().endswith(suffix)), "")
+    return path.name[: len(path.name) - len(ending)]
 
 
 def printable(name: str) -> str:
@@ -54,7 +60,7 @@ def nifti_files(folder: Path) -> list[Path]:
 
     Links to nothing are among them, as in a data set that was not fetched yet: reading tells of them.
     """
-    named = (path for path in folder.iterdir() if path.name.endswith(NIFTI_SUFFIXES) and path.name[0] != ".")
+    named = (path for path in folder.iterdir() if is_nifti(path) and path.name[0] != ".")
     return sorted(path for path in named if _is_file(path))
 
 

@@ -38,8 +38,11 @@ class FolderSource:
         return {"kind": "folder", "dataset": self.name, "masks": masks, "normal_only": self.normal_only, **patients}
 
     def volumes(self) -> list[VolumeFile]:
-        """All volumes by name. Raises BadInput on a missing or empty folder, stray masks, or a wrong volumes.csv."""
+        """All volumes by name. Raises BadInput on a missing or empty folder, stray masks, a wrong volumes.csv, or no
+        masks to choose normals by."""
         images, masks = self._images(), self._masks()
+        if self.normal_only and masks is None:
+            raise BadInput(f"{self.root}: has no folder masks, so --tumour-free cannot tell which slices have lesions")
         table = self._rows(set(images))
         if stray := sorted(set(masks or {}) - set(images)):
             raise BadInput(f"{self.root / 'masks'}: no image belongs to the mask {', '.join(stray[:5])}")

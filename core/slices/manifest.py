@@ -16,7 +16,7 @@ from typing import Any
 
 from core.errors import BadInput
 from core.slices.choosing import Group
-from core.slices.files import NIFTI_SUFFIXES, VolumeFile, stem
+from core.slices.files import VolumeFile, is_nifti, stem
 from core.slices.preprocess import Preprocessing
 from core.slices.rows import Rows, read_rows
 
@@ -51,7 +51,8 @@ class ManifestSource:
     def volumes(self) -> list[VolumeFile]:
         """All volumes by name. A row whose image or mask does not exist is listed with its line as its fault.
 
-        Raises BadInput on a missing or wrong manifest, or two rows with the same image or the same name.
+        Raises BadInput on a missing or wrong manifest, two rows with the same image or the same name, or
+        no column of masks to choose normals by.
         """
         rows = read_rows(self.path)
         for name in NEEDED:
@@ -60,6 +61,8 @@ class ManifestSource:
         for name in rows.columns:
             if name not in NEEDED + OPTIONAL and (near := get_close_matches(name.lower(), NEEDED + OPTIONAL, 1, 0.85)):
                 raise BadInput(f"{self.path}: has a column {name!r}; did you mean {near[0]!r}?")
+        if self.normal_only and "mask" not in rows.columns:
+            raise BadInput(f"{self.path}: has no column 'mask', so --tumour-free cannot tell which slices have lesions")
         if self.group is not None:
             rows = self.group.of(rows)
         if not rows.lines:
@@ -109,6 +112,6 @@ class ManifestSource:
 
 
 def _wrong(path: Path) -> str:
-    if not path.name.endswith(NIFTI_SUFFIXES):
+    if not is_nifti(path):
         return "is not a .nii or .nii.gz file"
     return "" if path.is_file() else "does not exist"

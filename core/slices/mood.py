@@ -45,7 +45,7 @@ class MoodSource:
     def describe(self) -> dict[str, Any]:
         """Kind, task, which part, and the kind of normals."""
         part = "toy" if (self.root / "toy").is_dir() else "training"
-        toy = {"normals": "slices without an anomaly, of toy volumes"} if self.normal_only else {}
+        toy = {"normals": "slices without an anomaly, of toy volumes"} if self.normal_only and part == "toy" else {}
         return {
             "kind": "mood",
             "dataset": self.name,
@@ -70,7 +70,7 @@ class MoodSource:
             raise BadInput(f"{toy}: holds no .nii or .nii.gz file")
         pixel, sample = self.root / "toy_label" / "pixel", self.root / "toy_label" / "sample"
         masks = {path.name: path for path in nifti_files(pixel)} if pixel.is_dir() else {}
-        labels = {path.name.removesuffix(".txt"): path for path in sorted(sample.glob("*.txt"))}
+        labels = {path.name.removesuffix(".txt"): path for path in sorted(sample.glob("[!.]*.txt"))}
         names = {path.name for path in images.values()}
         if stray := sorted({*masks, *labels} - names):
             raise BadInput(f"{self.root / 'toy_label'}: no volume in toy belongs to the label of {stray[0]}")

@@ -146,7 +146,7 @@ def _parsed(path: Path, inflater: Inflater, affine: NDArray[np.float64] | None) 
 
 
 def _content(path: Path, file: BinaryIO, inflater: Inflater) -> Content:
-    if not path.name.endswith(".gz"):
+    if not path.name.lower().endswith(".gz"):
         return Content(path, file, None)
     if file.read(2) != b"\x1f\x8b":
         raise BadVolume(f"{path}: is not gzip-compressed, although its name ends in .gz")

@@ -18,7 +18,7 @@ def shown(console: Console, title: str) -> Iterator[Told]:
         yield lambda done, total, name: _line(console, title, done, total, name)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TextColumn("{task.fields[name]}"), console=console) as bar:
+    with Progress(*columns, TextColumn("{task.fields[name]}", markup=False), console=console) as bar:
         task = bar.add_task(title, total=None, name="")
         yield lambda done, total, name: bar.update(task, completed=done, total=total, name=name)
 

@@ -43,13 +43,22 @@ def read_rows(path: Path) -> Rows:
 
 
 def _text(path: Path, separator: str) -> Rows:
+    found: list[tuple[int, list[str]]] = []
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, delimiter=separator)
-            found = [(reader.line_num, [word.strip() for word in row]) for row in reader if row]
-    except (UnicodeDecodeError, csv.Error) as error:
+            # Strict, or a quotation mark without its other one would swallow all lines behind it.
+            reader = csv.reader(file, delimiter=separator, strict=True)
+            found += ((reader.line_num, [word.strip() for word in row]) for row in reader if row)
+    except UnicodeDecodeError as error:
         raise BadInput(f"{path}: not a {path.suffix[1:].upper()} text file in UTF-8 ({error})") from error
+    except csv.Error as error:
+        first = found[-1][0] + 1 if found else 1
+        raise BadInput(
+            f"{path}: cannot be read from line {first} on ({error}), expected quotation marks in pairs around a value"
+        ) from error
     columns = _unique(path, tuple(found[0][1]) if found else ())
+    if len(columns) == 1 and (other := next((one for one in ",;\t" if one in columns[0]), "")):
+        raise BadInput(f"{path}: its columns are separated by {other!r}, expected {separator!r}")
     rows = Rows(path, columns, [])
     for line, row in found[1:]:
         if len(row) > len(columns):

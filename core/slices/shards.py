@@ -24,8 +24,11 @@ _Batches = Iterator[tuple[pa.RecordBatch, str]]
 
 
 def shard_folder(table: Path) -> Path:
-    """Where a table's shards lie, if it has any."""
-    return table.with_suffix(".shards")
+    """Where a table's shards lie, if it has any.
+
+    No two tables share it, since writing one removes whatever it does not need there.
+    """
+    return table.with_name(f"{table.stem}.shards" if table.suffix == ".arrow" else f"{table.name}-shards")
 
 
 def require_replaceable(table: Path) -> None:

@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 import scipy
 
-from core.durable import replacing
+from core.durable import remove_left, replacing
 from core.errors import BadInput
 from core.slices.files import VolumeFile
 from core.slices.layout import BATCH_DIGEST_KEY, VolumeSlices, batch_digest, schema, to_batch
@@ -67,7 +67,8 @@ class Stage:
                 self.folder.rmdir()
 
     def keep(self, keys: Collection[str]) -> None:
-        """Remove all pieces but these, and what an interruption left half-written."""
+        """Remove all pieces but these, and what an interruption left half-written, here or of the table itself."""
+        remove_left(self._table)
         for path in self.folder.iterdir():
             if path.name != "lock" and path.name.removesuffix(".arrow") not in keys:
                 path.unlink()

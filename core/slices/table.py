@@ -1,6 +1,7 @@
 """Opening a slice table: memory-mapped, read without copies, refused in one sentence when it is not what was asked."""
 
 import json
+import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -153,7 +154,7 @@ def open_table(path: Path, *, digest: str | None = None, verify: bool = False) -
     version, has other columns, another digest, or (with verify) values that do not belong to its digest; BadStorage
     when the storage does not answer.
     """
-    path = fetch(place(path).resolve())
+    path = fetch(Path(os.path.realpath(place(path))))  # of links in a circle, resolve() makes another error
     shown = address(path)
     if not path.is_file():
         raise BadTable(f"{shown}: no such slice table; make one with python -m core.ingest")

@@ -4,15 +4,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from core.errors import BadInput
 from core.slices import open_table
 from core.slices.folder import FolderSource
 from core.slices.ingesting import ingest
+from core.slices.progress import shown
 from tests.faults.volumes import SMALL, good, names, save, voxels
 from tests.slices.trees import make_bids, make_brats, make_hcp, make_manifest, make_mood
 
@@ -97,6 +100,33 @@ def test_names_that_would_spoil_a_list(tmp_path: Path) -> None:
         f"  skipped   {name}: {reason}" for name in (r"\x1b[31mred", r"a\nb", r"\udcff")
     ]
     assert "d/<b>&[red]" in open_table(tmp_path / "t.arrow").subjects
+
+
+def test_names_are_shown_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those that rich would take for a picture, and on a terminal that cannot show them."""
+    good(tmp_path / "d")
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    ended = program("folder", "d", "--out", "a:x:é.arrow", "--slices", 6, "--side", 16, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert r"a:x:\xe9.arrow" in ended.stdout
+
+
+def test_a_bar_shows_names_as_they_are() -> None:
+    said = StringIO()
+    with shown(Console(file=said, force_terminal=True, width=100), "volumes") as progress:
+        progress(1, 2, "scan[t2]")
+        progress(2, 2, "a[/b]")
+    assert "a[/b]" in said.getvalue()
+
+
+def test_a_place_whose_name_is_no_text(tmp_path: Path) -> None:
+    """Arrow cannot write there, since it takes names for UTF-8."""
+    good(tmp_path / "d")
+    place = os.fsdecode(b"M\xfcller/t.arrow")
+    ended = program("folder", "d", "--out", place, "--slices", 6, "--side", 16, cwd=tmp_path)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(r"error: 'M\udcfcller/.t.arrow.")
+    assert ended.stderr.endswith("': holds bytes that are no text in UTF-8, expected another name\n")
 
 
 def test_program_says_what_was_read_before(tmp_path: Path) -> None:

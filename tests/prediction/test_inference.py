@@ -60,10 +60,10 @@ def test_other_weights_and_damage_are_refused(detector: Path) -> None:
         {"threshold": float("nan")},
     ):
         (detector / NAME).write_text(json.dumps(content | wrong))
-        with pytest.raises(BadInput, match=r"inference\.json|calibration"):
+        with pytest.raises(BadInput, match=r"inference\.json: "):
             load_inference(detector)
     (detector / NAME).write_text("{")
-    with pytest.raises(BadInput, match="cannot be read"):
+    with pytest.raises(BadInput, match=r"cannot be read .* anew of --train and --probe"):
         load_inference(detector)
     (detector / NAME).write_text(json.dumps(content))
     torch.manual_seed(7)

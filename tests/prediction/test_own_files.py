@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from core.mirror import names, place
+from core.slices.table import SliceTable
 from tests import forked
 from tests.prediction.conftest import Store, head
 
@@ -65,3 +67,29 @@ def test_a_scan_is_not_replaced_by_its_map(detector: Path, store: Store, tmp_pat
         "or this file elsewhere\n"
     )
     assert files(tmp_path) == before
+
+
+def test_object_storage_is_written_to_where_it_is_named(
+    bucket: str, detector: Path, store: Store, healthy: SliceTable, tmp_path: Path
+) -> None:
+    """And no folder here is called `s3:`."""
+    store("a.nii.gz", head(1))
+    small = ["detector.base=2", "detector.depth=1", "training.epochs=1"]
+    trained = ["--device", "cpu", *(word for setting in small for word in ("--set", setting))]
+    calls = [
+        ("core.predict", ["detector", "scans", "--device", "cpu", "--out"], "found"),
+        ("core.predict", ["detector", "scans", "--device", "cpu", "--out"], "found"),
+        ("core.mood", ["sample", "scans", f"{bucket}/answers", "detector", "--device"], None),
+        ("core.probe", ["--train", str(healthy.path), "--per-family", "1", "--clean", "2", "--out"], "probe.arrow"),
+        ("core.train", ["--train", str(healthy.path), *trained, "--out"], "trained"),
+    ]
+    for module, words, name in calls:
+        done = forked.run(module, [*words, f"{bucket}/{name}" if name else "cpu"], cwd=tmp_path, env=os.environ)
+        assert done.returncode == 0, done.stderr
+        assert not name or f"{bucket}/{name}" in done.stdout
+    assert not list(tmp_path.glob("s3*"))
+    found = ["a_anomaly.nii.gz", "prediction.json", "scores.csv", "slice_scores.csv"]
+    assert names(place(f"{bucket}/found")) == found
+    assert names(place(f"{bucket}/answers")) == ["a.nii.gz.txt"]
+    assert {"probe.arrow", "trained"} <= set(names(place(bucket)))
+    assert "model.safetensors" in names(place(f"{bucket}/trained"))

@@ -64,6 +64,7 @@ def test_mistakes_are_one_sentence_and_leave_nothing(detector: Path, store: Stor
         (["detector", "scans", "--out", "scans"], "is the folder of the scans"),
         (["detector", "detector", "scans", "--probe", "p.arrow"], "--train and --probe belong to one detector"),
         (["scans", "detector/config.json"], "expected a .nii or .nii.gz file"),
+        (["detector", "scans/c.nii.gz", "scans/c.nii.gz"], "c.nii.gz: expected a detector's folder; several"),
     ]
     for arguments, sentence in mistakes:
         done = program("--out", "out", *arguments, cwd=tmp_path)
@@ -109,6 +110,18 @@ def test_names_that_would_spoil_a_table(detector: Path, store: Store, tmp_path: 
     done = forked.run("core.predict", words, cwd=tmp_path, env=os.environ)
     assert done.returncode == 2
     assert "none of 3 scans can be used" in done.stderr
+
+
+def test_a_folder_whose_name_is_no_text_and_a_link_in_a_circle(detector: Path, store: Store, tmp_path: Path) -> None:
+    """Why a scan was skipped is told with that folder, also in prediction.json."""
+    store("a.nii.gz", head())
+    folder = (tmp_path / "scans").rename(tmp_path / os.fsdecode(b"M\xfcller"))
+    (folder / "b.nii.gz").symlink_to("b.nii.gz")
+    done = program("detector", str(folder), "--out", "out", cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
+    reason = f"{folder / 'b.nii.gz'}: cannot be read (Too many levels of symbolic links)"
+    assert json.loads((tmp_path / "out" / "prediction.json").read_text())["skipped"] == [["b.nii.gz", reason]]
+    assert told(tmp_path / "out") == ({"a"}, ["a"], [])
 
 
 def told(out: Path) -> tuple[set[str], list[str], list[str]]:
@@ -229,6 +242,17 @@ def test_a_mood_answer_does_not_replace_its_case(detector: Path, store: Store, t
         assert done.returncode == 2
         assert "is the folder of case.nii.gz, which a map of the same name would replace" in done.stderr
     assert case.read_bytes() == before
+
+
+def test_a_map_is_packed_as_its_name_says(detector: Path, store: Store, tmp_path: Path) -> None:
+    scan = store("case.nii.gz", head())
+    answers = []
+    for name in ("case.nii.gz", "case.NII.GZ"):
+        scan = scan.rename(scan.with_name(name))
+        done = forked.run("core.mood", ["pixel", "scans", "answers", "detector"], cwd=tmp_path, env=os.environ)
+        assert done.returncode == 0, done.stderr
+        answers.append((tmp_path / "answers" / name).read_bytes())
+    assert answers[0] == answers[1]
 
 
 def test_a_scan_unlike_the_training_scans_is_told(store: Store, tmp_path: Path, detector: Path) -> None:

@@ -105,6 +105,15 @@ def test_a_detector_that_answers_nan_is_told(store: Store) -> None:
         predict_volume(store("scan.nii.gz", head()), [broken])
 
 
+def test_a_scan_of_a_few_stray_voxels_is_not_scored(store: Store) -> None:
+    """Averaged over an eighth of the frame they vanish, and nothing is left to tell how rare anything is."""
+    voxels = np.zeros((400, 400, 2), np.float32)
+    voxels[200, 200], voxels[201, 201] = 5, 7
+    path = store("scan.nii.gz", voxels)
+    with pytest.raises(BadVolume, match=r"scan\.nii\.gz: has too little tissue to be seen at 8 pixels"):
+        predict_volume(path, [brightness(side=8)])
+
+
 def test_paths_that_are_no_scans(tmp_path: Path, store: Store) -> None:
     with pytest.raises(BadInput, match="no such file or folder"):
         scans(tmp_path / "absent")

@@ -73,6 +73,8 @@ def test_subject_lists(tmp_path: Path) -> None:
     assert subject_list(",".join(many)) == tuple(many)  # longer than a file's name can be
     (tmp_path / "list.txt").write_text("a\n# not this\n\n b \n")
     assert subject_list(str(tmp_path / "list.txt")) == ("a", "b")
+    (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbfa\r\nb\r\n")  # as Windows writes UTF-8
+    assert subject_list(str(tmp_path / "list.txt")) == ("a", "b")
     with pytest.raises(BadInput, match="names no subject"):
         subject_list(" , ")
 

@@ -19,6 +19,19 @@ def test_files_may_lie_in_the_root(tmp_path: Path) -> None:
     assert found[0].dataset == tmp_path.name
 
 
+def test_endings_in_capitals_are_endings(tmp_path: Path) -> None:
+    """Volumes that are passed over without a word would be missed by nobody."""
+    make_folder(tmp_path / "d")
+    for folder in ("images", "masks"):
+        scan = tmp_path / "d" / folder / "s0.nii.gz"
+        scan.rename(scan.with_name("s0.NII.GZ"))
+    report = ingest(FolderSource(tmp_path / "d"), tmp_path / "t.arrow", SMALL)
+    assert (report.used, report.skipped) == (4, ())
+    write(tmp_path / "d" / "images" / "s0.nii", 0)
+    with pytest.raises(BadInput, match=r"both s0\.NII\.GZ and s0\.nii, expected one file per volume"):
+        FolderSource(tmp_path / "d").volumes()
+
+
 def test_volumes_csv(tmp_path: Path) -> None:
     make_folder(tmp_path)
     (tmp_path / "volumes.csv").write_text("volume,subject,family\ns0,anna,rim\ns1,anna,\ns2,,\ns3,ben,dark\n")

@@ -76,6 +76,7 @@ def test_mood_labels(tmp_path: Path) -> None:
     assert table.metadata.source["part"] == "toy"
     # As the challenge's scorer does: the labels' own affine does not count.
     label = tmp_path / "toy_label" / "pixel" / "toy_0.nii.gz"
+    (tmp_path / "toy_label" / "sample" / "._toy_0.nii.gz.txt").write_bytes(b"\0\5")  # as a Mac leaves it
     voxels = np.asarray(nib.load(label).dataobj)
     nib.save(nib.Nifti1Image(voxels, np.diag([-1.0, -1, 3, 1])), label)
     again = ingest(MoodSource(tmp_path), tmp_path / "t.arrow", SMALL).table

@@ -84,6 +84,8 @@ def test_files_that_are_not_there_are_skipped_by_line(tmp_path: Path) -> None:
         ("image,subject\na.nii,a\n\n./b/../a.nii,b\n", r"line 4: image './b/../a.nii' is there already, in line 2"),
         ("image,subject\na/s.nii,s\nb/s.nii,s\n", "line 3: volume 's' is there already, in line 2"),
         ("image,subject\na.nii,a,b\n", "line 2: has more values than the 2 columns image, subject"),
+        ('image,subject\na.nii,a\n\nb.nii,"b\nc.nii,c\n', "cannot be read from line 3 on (unexpected end of data)"),
+        ("image;subject\na.nii;a\n", "its columns are separated by ';', expected ','"),
         ("image,subject\n\xff,a\n", "not a CSV text file in UTF-8"),
     ],
 )

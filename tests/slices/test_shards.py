@@ -47,6 +47,17 @@ def test_writing_anew_leaves_no_shard_behind(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["slices.arrow"]
 
 
+def test_tables_of_like_names_keep_their_shards(tmp_path: Path) -> None:
+    """A size is not the ending of a name."""
+    large, small = ("slices.arrow", "slices", "slices.128"), "slices.64"
+    tables = [_written(tmp_path / name, 1) for name in large]
+    _written(tmp_path / small, 1 << 30)
+    for table in tables:
+        open_table(table.path, digest=table.digest, verify=True)
+        _written(table.path, 1 << 30)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*large, small])
+
+
 def test_an_interruption_leaves_the_table_before(tmp_path: Path) -> None:
     before = _written(tmp_path / "slices.arrow", 1)
     files = sorted(tmp_path.rglob("*"))

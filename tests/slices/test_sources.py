@@ -1,6 +1,7 @@
 """The contract that every source signs."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from tests.slices.trees import (
     make_manifest,
     make_mood,
     make_newer_brats,
+    make_unmasked_manifest,
     write,
 )
 
@@ -93,6 +95,32 @@ def test_dataset_without_slash(tmp_path: Path) -> None:
     make_folder(tmp_path / "d")
     with pytest.raises(BadInput, match="dataset name 'a/b': expected a printable name without a slash"):
         ingest(FolderSource(tmp_path / "d", "a/b"), tmp_path / "a.arrow", SMALL)
+
+
+@pytest.mark.parametrize(
+    ("make", "of", "sentence"),
+    [
+        (make_flat, lambda root: FolderSource(root, normal_only=True), "d: has no folder masks"),
+        (make_bids, lambda root: BidsSource(root, normal_only=True), "d: without --masks"),
+        (
+            make_unmasked_manifest,
+            lambda root: ManifestSource(root / "volumes.csv", normal_only=True),
+            r"d/volumes\.csv: has no column 'mask'",
+        ),
+    ],
+)
+def test_normals_are_not_chosen_without_masks(
+    make: Callable[[Path], None], of: Callable[[Path], Source], sentence: str, tmp_path: Path
+) -> None:
+    """Every slice, lesions included, would be taken for one without a lesion."""
+    make(tmp_path / "d")
+    with pytest.raises(BadInput, match=f"{sentence}, .*--tumour-free cannot tell which slices have lesions"):
+        of(tmp_path / "d").volumes()
+
+
+def test_training_volumes_are_not_told_as_toy_ones(tmp_path: Path) -> None:
+    make_flat(tmp_path)
+    assert "normals" not in MoodSource(tmp_path, normal_only=True).describe()
 
 
 @pytest.mark.parametrize("kind", SOURCES)

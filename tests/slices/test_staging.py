@@ -94,6 +94,9 @@ def test_only_what_is_still_true_counts(tmp_path: Path, read: list[str]) -> None
     kept = len(list(stage.glob("*.arrow")))
     assert kept >= 6
     (stage / ".half.tmp").write_bytes(b"half-written")
+    (tmp_path / "out" / f".t.arrow.{'0' * 32}.tmp").write_bytes(b"of the whole table, half-written")
+    others = tmp_path / "out" / f".t.arrow.x.{'0' * 32}.tmp"
+    others.write_bytes(b"of a table that another ingest may be writing")
     damaged = min(stage.glob("*.arrow"))
     damaged.write_bytes(damaged.read_bytes()[:-100])
     image = tmp_path / "d" / "images" / "v0.nii.gz"
@@ -103,6 +106,8 @@ def test_only_what_is_still_true_counts(tmp_path: Path, read: list[str]) -> None
     assert "v0" in read
     assert len(read) - (9 - kept) in (1, 2)  # v0 and the damaged one, which may be the same
     assert report.resumed == 9 - len(read)
+    others.unlink()
+    assert names(tmp_path / "out") == ["t.arrow"]
 
     interrupt(source, out, 6)
     read.clear()

@@ -194,6 +194,9 @@ def test_refuses_every_cut(table: SliceTable) -> None:
 
 def test_refuses_missing_text_and_other_arrow_files(tmp_path: Path) -> None:
     path = tmp_path / "t.arrow"
+    (tmp_path / "around.arrow").symlink_to("around.arrow")
+    with pytest.raises(BadTable, match=r"around\.arrow: no such slice table"):
+        open_table(tmp_path / "around.arrow")
     with pytest.raises(BadTable, match="no such slice table"):
         open_table(path)
     path.write_text("subject,age\n")

@@ -90,3 +90,8 @@ def make_manifest(root: Path) -> None:
     rows = ["image,subject,mask,family,group", "anna/scan0.nii.gz,anna,lesions/0.nii,rim,patient"]
     rows += ["anna/scan1.nii.gz,anna,,,control", "./ben/scan2.nii.gz,ben,lesions/2.nii,,patient"]
     (root / "volumes.csv").write_text("\n".join(rows) + "\n")
+
+
+def make_unmasked_manifest(root: Path) -> None:
+    make_flat(root)
+    (root / "volumes.csv").write_text("image,subject\n00000.nii.gz,anna\n")

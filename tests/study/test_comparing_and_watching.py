@@ -17,6 +17,7 @@ from stored_studies import CUT, FAIL, FULL, HOSTILE, LIVE, Stored
 
 from core.durable import write_json
 from core.errors import BadConfig
+from core.mirror import names, place
 from study.folder import StudyFolder, TableReference
 from study.ledger import open_study
 from study.lock import StudyLock
@@ -234,6 +235,14 @@ def test_a_folder_for_figures_is_no_file(stored: Stored, tmp_path: Path) -> None
     (tmp_path / "file").write_text("")
     with pytest.raises(BadConfig, match="is a file, expected a folder"):
         main(studies=[str(stored.folder.root)], figures=tmp_path / "file")
+
+
+def test_figures_on_object_storage(
+    finished: Stored, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_write_pictures", lambda *_: "")
+    main(studies=[str(finished.folder.root)], target=tmp_path / "a.html", figures=Path(f"{bucket}/pictures"))
+    assert {"history.html", "history.json", "plotly.min.js"} <= set(names(place(f"{bucket}/pictures")))
 
 
 def test_the_program_compares(
