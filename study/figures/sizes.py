@@ -78,7 +78,7 @@ def draw_sizes(info: SizesInfo) -> go.Figure:
                 ),
                 1, column,
             )  # fmt: skip
-    dress(drawn, x="lesion in the slice", y="", height=400, showlegend=True)
+    dress(drawn, x="lesion in the slice", y="", height=460, showlegend=True)
     ticks = [f"{label}<br>{slices} slices" for label, (_, _, slices) in zip(info.labels, info.sizes, strict=True)]
     drawn.update_xaxes(tickvals=list(range(len(ticks))), ticktext=ticks, range=[-0.5, len(ticks) - 0.5])
     for column, title in enumerate(QUANTITIES.values(), 1):
