@@ -16,8 +16,10 @@ from study.page.behind import behind_figures
 from study.page.chosen import audit
 from study.page.compared import compared, comparison
 from study.page.document import page
+from study.page.procedure import procedure
 from study.page.searched import searched_section
 from study.page.spent import cost_in_words
+from study.page.troubles import warnings_of
 from study.page.words import figure, interval
 from study.records import read_study
 
@@ -52,6 +54,17 @@ def test_one_is_one(stored: Stored) -> None:
     text = Parsed(page(read_study(stored.folder))).text
     assert "Search over small, 1 training ended." in text
     assert "Full budget: 1 trial is too few, 6 are needed." in text
+
+
+def test_one_subject_and_one_candidate(finished_once: Stored) -> None:
+    record = read_study(finished_once.folder)
+    assert record.evaluation is not None
+    assert record.space is not None
+    test = record.evaluation["test"] | {"subjects": ["data/test-0"]}
+    plan = replace(record.space.study, top=1)
+    record = replace(record, evaluation=record.evaluation | {"test": test}, space=replace(record.space, study=plan))
+    assert "The test table has 1 subject: its intervals are rough." in warnings_of(record)
+    assert "The best configuration, full-budget" in procedure(record)
 
 
 def test_nothing_has_a_sign_before_a_zero() -> None:
