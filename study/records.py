@@ -1,6 +1,7 @@
 """A study as it stands, read for a report. Nothing here writes, asks a sampler, or needs Ray."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -163,7 +164,7 @@ class StudyRecord:
         if self.best is None:
             return "There is no winner yet, so nothing was tested."
         if self.evaluation is None:
-            return f"Not retrained yet: python -m core.train --best {self.folder.root}"
+            return f"Not retrained yet: python -m core.train --best {shlex.quote(str(self.folder.root))}"
         if not self.evaluation.get("test") or not self.evaluation.get("entries"):
             return "Not tested: the study names no test table. Give one with --test when a study begins."
         return ""

@@ -59,10 +59,15 @@ def draw_arms(info: ArmsInfo, objective: str, floor: tuple[str, float] | None = 
 
 
 def draw_gaps(info: ArmsInfo, objective: str) -> go.Figure:
-    """The best arm minus each other; right of 0 the best is better. Filled where they are apart."""
+    """The best arm minus each other; right of 0 the best is better. Means are filled and coloured where apart."""
     best = info.arms[0].name
     rows = [
-        (f"{best} − {gap.against}", gap.values, gap.mean, Look(ACCENT if gap.apart else GREY, "diamond"))
+        (
+            f"{best} − {gap.against}",
+            gap.values,
+            gap.mean,
+            Look(ACCENT, "diamond") if gap.apart else Look(GREY, "diamond-open"),
+        )
         for gap in reversed(info.gaps)
     ]
     drawn = _rows(rows, info.seeds, f"{best} minus the other, {objective}")
@@ -77,14 +82,20 @@ def _rows(
         traces.append(
             go.Scatter(
                 x=list(values), y=[row] * len(values), mode="markers", showlegend=False, hoverinfo="text",
-                marker={"symbol": f"{look.symbol}-open", "color": look.colour, "size": 9, "line": {"width": 2}},
+                marker={
+                    "symbol": f"{look.symbol.removesuffix('-open')}-open", "color": look.colour, "size": 9,
+                    "line": {"width": 2},
+                },
                 text=[f"{name}, seed {seed}: {value:.4f}" for seed, value in zip(seeds, values, strict=True)],
             )
         )  # fmt: skip
         traces.append(
             go.Scatter(
                 x=[mean], y=[row - 0.26], mode="markers", showlegend=False, hoverinfo="text",
-                marker={"symbol": look.symbol, "color": look.colour, "size": 13},
+                marker={
+                    "symbol": look.symbol, "color": look.colour, "size": 13,
+                    "line": {"width": 2 if look.symbol.endswith("-open") else 0},
+                },
                 error_x=reach(mean, low, high, look.colour),
                 text=[f"{name}, mean {number(mean)} [{number(low)}, {number(high)}]"],
             )

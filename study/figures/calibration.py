@@ -5,26 +5,32 @@ from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
-from study.figures.style import GREY, figure, plain, series_looks
+from core.results import entry_label
+from study.figures.detectors import shape_of
+from study.figures.style import GREY, Series, figure, plain, series_looks
 
 LEAST = 1e-4  # shares below it lie at the edge of the log axes
 
 
 class Calibrated(NamedTuple):
-    """One detector: points (predicted, observed, pixels) by bin of probability, and the mean distance of the two."""
+    """One detector: points (predicted, observed, pixels) by bin of probability, and the mean distance of the two.
+
+    look: as in the other figures, which show every entry.
+    """
 
     name: str
-    shape: str
+    look: Series
     points: tuple[tuple[float, float, int], ...]
     error: float
 
 
 def calibration_info(entries: Sequence[Mapping[str, Any]]) -> tuple[Calibrated, ...]:
     """From the entries of evaluation.json: of detectors whose maps are probabilities, as far as they were kept."""
+    looks = series_looks({entry_label(entry): shape_of(entry) for entry in entries})
     return tuple(
         Calibrated(
             entry["name"],
-            str(entry["config"]["synthesis"]["mask"]["kind"]),
+            looks[entry_label(entry)],
             tuple(zip(*(entry["calibration"][part] for part in ("predicted", "observed", "pixels")), strict=True)),
             float(entry["calibration"]["error"]),
         )
@@ -36,13 +42,13 @@ def calibration_info(entries: Sequence[Mapping[str, Any]]) -> tuple[Calibrated, 
 def draw_calibration(info: Sequence[Calibrated]) -> go.Figure:
     """Both axes log; on the dashed line a probability means what it says, below it the detector cries wolf."""
     traces: list[go.Scatter] = []
-    for one, look in zip(info, series_looks([one.shape for one in info]), strict=True):
+    for one in info:
         traces.append(
             go.Scatter(
                 x=[max(predicted, LEAST) for predicted, _, _ in one.points],
                 y=[max(observed, LEAST) for _, observed, _ in one.points],
-                mode="lines+markers", name=plain(one.name), line={"color": look.colour, "dash": look.dash, "width": 2},
-                marker={"symbol": look.symbol, "size": 9},
+                mode="lines+markers", name=plain(one.name), marker={"symbol": one.look.symbol, "size": 9},
+                line={"color": one.look.colour, "dash": one.look.dash, "width": 2},
                 text=[
                     f"{plain(one.name)}: predicted {p:.3g}, anomalous {o:.3g}, of {n:,} pixels"
                     for p, o, n in one.points

@@ -84,7 +84,7 @@ def detectors_info(evaluation: Mapping[str, Any] | None) -> DetectorsInfo:
         rows.append(
             Detector(
                 entry["name"],
-                str(config.get("synthesis", {}).get("mask", {}).get("kind", "")),
+                shape_of(entry),
                 uses_outliers(config),
                 str(entry["kind"]),
                 {name: _estimate(found) for name, found in entry["intervals"].items()},
@@ -97,6 +97,11 @@ def detectors_info(evaluation: Mapping[str, Any] | None) -> DetectorsInfo:
         )
     after = {"postprocessed": 1, "detector": 2, "floor": 3}
     return DetectorsInfo(tuple(sorted(rows, key=lambda row: 0 if row.name == WINNER else after[row.kind])))
+
+
+def shape_of(entry: Mapping[str, Any]) -> str:
+    """The mask shape of an entry's configuration; '' of the floor, which has none."""
+    return str((entry["config"] or {}).get("synthesis", {}).get("mask", {}).get("kind", ""))
 
 
 def uses_outliers(config: Mapping[str, Any]) -> bool:
@@ -114,9 +119,10 @@ def draw_intervals(info: DetectorsInfo, quantities: Mapping[str, str]) -> go.Fig
     """One panel per quantity {name: axis title}: estimate and interval of every detector, the floor in grey."""
     drawn = make_subplots(1, len(quantities), shared_yaxes=True, horizontal_spacing=0.06)
     rows = list(reversed(info.detectors))
-    looks = series_looks([row.shape for row in info.detectors])[::-1]
+    looks = series_looks({row.label: row.shape for row in info.detectors})
     for column, quantity in enumerate(quantities, 1):
-        for place, (row, look) in enumerate(zip(rows, looks, strict=True)):
+        for place, row in enumerate(rows):
+            look = looks[row.label]
             found = row.gain if quantity == "gain" else row.estimates.get(quantity)
             if found is None:
                 continue
@@ -130,7 +136,7 @@ def draw_intervals(info: DetectorsInfo, quantities: Mapping[str, str]) -> go.Fig
                         "symbol": look.symbol,
                         "size": 15 if row.name == WINNER else 11,
                         "color": look.colour,
-                        "line": {"width": 2.5 if look.symbol.endswith("open") else 0},
+                        "line": {"width": 2.5 if "-open" in look.symbol else 0},
                     },
                     text=[f"{plain(row.label)}: {_words(found)}"],
                     hoverinfo="text",
@@ -149,9 +155,11 @@ def draw_intervals(info: DetectorsInfo, quantities: Mapping[str, str]) -> go.Fig
 
 
 def draw_curves(info: DetectorsInfo) -> go.Figure:
-    """ROC and precision-recall of the first seed, below with a log axis; dashed is what guessing reaches."""
-    drawn = make_subplots(2, 2, horizontal_spacing=0.09, vertical_spacing=0.14)
-    for row, look in zip(info.detectors, series_looks([row.shape for row in info.detectors]), strict=True):
+    """ROC and precision-recall of the first seed, below with a log axis; finely dotted is what guessing reaches."""
+    drawn = make_subplots(2, 2, horizontal_spacing=0.13, vertical_spacing=0.14)
+    looks = series_looks({row.label: row.shape for row in info.detectors})
+    for row in info.detectors:
+        look = looks[row.label]
         line = {"color": look.colour, "width": 3.5 if row.name == WINNER else 1.8, "dash": look.dash}
         roc = row.curves["false_positive_rate"], row.curves["recall"]
         ranking = row.curves["recall"], row.curves["precision"]
@@ -165,7 +173,7 @@ def draw_curves(info: DetectorsInfo) -> go.Figure:
                     level, column,
                 )  # fmt: skip
     dress(drawn, x="", y="", height=780, showlegend=True)
-    guess = {"color": ACCENT, "width": 1.5, "dash": "dash"}
+    guess = {"color": ACCENT, "width": 1.5, "dash": "2px,2px"}
     for level, line_of in ((1, [0.0, 1.0]), (2, _RATES.tolist())):
         drawn.add_trace(
             go.Scatter(x=line_of, y=line_of, mode="lines", line=guess, showlegend=False, hoverinfo="skip"), level, 1
@@ -176,7 +184,7 @@ def draw_curves(info: DetectorsInfo) -> go.Figure:
         drawn.update_xaxes(title_text="recall (pixels)", range=[-0.01, 1.01], row=level, col=2)
         drawn.update_yaxes(title_text="precision (pixels)", row=level, col=2)
     drawn.add_annotation(
-        x=1, y=1, text=f"dashed: prevalence {info.prevalence:.2g}", showarrow=False, xanchor="right", yanchor="top",
+        x=1, y=1, text=f"red: prevalence {info.prevalence:.2g}", showarrow=False, xanchor="right", yanchor="top",
         row=1, col=2,
     )  # fmt: skip
     drawn.update_xaxes(range=[-0.01, 1.01], row=1, col=1)

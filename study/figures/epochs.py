@@ -9,6 +9,8 @@ from optuna.trial import TrialState
 from study.figures.style import ACCENT, GREY, PALE, SHAPES, figure, plain
 from study.records import TrialRecord
 
+_LEAST = 0.04  # of the longest bar: a number has no room in less
+
 
 class EpochsSpent(NamedTuple):
     """Epochs of one phase by how its trainings ended. saved: what early stopping left out of the full budgets."""
@@ -58,12 +60,22 @@ def draw_epochs(info: EpochsInfo) -> go.Figure:
     traces = [
         go.Bar(
             x=[getattr(row, part) for row in rows], y=[plain(row.phase) for row in rows], orientation="h", name=name,
-            marker={"color": colour, "pattern": {"shape": pattern, "size": 5}},
-            text=[getattr(row, part) or "" for row in rows], textposition="inside", insidetextanchor="middle",
+            marker={"color": colour, "pattern": {"shape": pattern, "size": 7, "solidity": 0.2}},
             hovertemplate=f"%{{y}}: %{{x}} epochs, {name}<extra></extra>",
         )
         for part, (name, colour, pattern) in looks.items()
         if any(getattr(row, part) for row in rows)
     ]  # fmt: skip
     drawn = figure(traces, x="epochs", y="", height=140 + 44 * len(rows), showlegend=True, barmode="stack")
+    longest = max(row.spent + row.saved for row in rows)
+    for row in rows:
+        left = 0
+        for part in looks:
+            epochs = getattr(row, part)
+            if epochs >= _LEAST * longest:
+                # Of the page's ink but on the dark bars, for it must be read on white and on black.
+                font = {"color": "#ffffff"} if part == "full" else {}
+                at = {"x": left + epochs / 2, "y": plain(row.phase), "showarrow": False, "font": font}
+                drawn.add_annotation(text=str(epochs), **at)
+            left += epochs
     return drawn.update_layout(bargap=0.3, legend_traceorder="normal").update_yaxes(showgrid=False)

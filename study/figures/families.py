@@ -50,8 +50,9 @@ def draw_families(info: FamiliesInfo) -> go.Figure:
     """One row per family; symbols are means over seeds, bars reach from the lowest to the highest seed."""
     traces = []
     step = 0.66 / max(len(info.series), 1)
-    looks = series_looks([one.shape for one in info.series])
-    for index, (one, look) in enumerate(zip(info.series, looks, strict=True)):
+    looks = series_looks({one.name: one.shape for one in info.series})
+    for index, one in enumerate(info.series):
+        look = looks[one.name]
         rows = [(place, one.values[family]) for place, family in enumerate(info.families) if one.values.get(family)]
         means = [sum(values) / len(values) for _, values in rows]
         traces.append(
@@ -64,7 +65,7 @@ def draw_families(info: FamiliesInfo) -> go.Figure:
                     "symbol": look.symbol,
                     "color": look.colour,
                     "size": 10,
-                    "line": {"width": 2 if look.symbol.endswith("open") else 0},
+                    "line": {"width": 2 if "-open" in look.symbol else 0},
                 },
                 error_x={
                     "type": "data",

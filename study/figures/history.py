@@ -6,18 +6,23 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 from optuna.trial import TrialState
 
-from study.figures.style import ACCENT, GREY, HOLLOW, WEBGL_ABOVE, figure, look_of, number, plain, shape_name
+from study.figures.style import ACCENT, GREY, HOLLOW, WEBGL_ABOVE, end_of, figure, look_of, number, plain, shape_name
 from study.records import TrialRecord
 
 
 class HistoryPoint(NamedTuple):
-    """A scored trial. full: it reached the whole budget."""
+    """A scored trial. end: how it ended, '' at full budget."""
 
     number: int
     value: float
     epochs: int
     shape: str
-    full: bool
+    end: str
+
+    @property
+    def full(self) -> bool:
+        """Whether it reached the whole budget."""
+        return not self.end
 
 
 class HistoryInfo(NamedTuple):
@@ -38,10 +43,9 @@ def history_info(trials: Sequence[TrialRecord]) -> HistoryInfo:
     for trial in trials:
         if trial.value is None or trial.state == TrialState.FAIL:
             continue
-        full = trial.state == TrialState.COMPLETE
-        point = HistoryPoint(trial.number, trial.value, trial.epochs, trial.shape, full)
+        point = HistoryPoint(trial.number, trial.value, trial.epochs, trial.shape, end_of(trial.state))
         points.append(point)
-        if full and (not best or trial.value > best[-1][1]):
+        if point.full and (not best or trial.value > best[-1][1]):
             best.append((trial.number, trial.value))
         if trial.is_paper:
             paper = point
@@ -50,7 +54,7 @@ def history_info(trials: Sequence[TrialRecord]) -> HistoryInfo:
 
 
 def draw_history(info: HistoryInfo, objective: str) -> go.Figure:
-    """Filled symbols are full-budget trials, hollow ones were stopped; the line is the best so far."""
+    """Filled symbols are full-budget trials, hollow ones are not; the line is the best so far."""
     scatter = go.Scattergl if len(info.points) > WEBGL_ABOVE else go.Scatter
     traces = []
     if info.best:
@@ -59,28 +63,26 @@ def draw_history(info: HistoryInfo, objective: str) -> go.Figure:
         x, y = zip(*steps, strict=True)
         line = {"color": GREY, "width": 1.5, "shape": "hv"}
         traces.append(go.Scatter(x=x, y=y, mode="lines", line=line, name="best so far, full budget", hoverinfo="skip"))
-    for shape in sorted({point.shape for point in info.points}):
-        for full in (True, False):
-            chosen = [point for point in info.points if point.shape == shape and point.full == full]
-            if chosen:
-                look = look_of(shape)
-                traces.append(
-                    scatter(
-                        x=[point.number for point in chosen],
-                        y=[point.value for point in chosen],
-                        mode="markers",
-                        name=shape_name(shape) + ("" if full else ", stopped early"),
-                        marker={
-                            "symbol": look.symbol if full else f"{look.symbol}-open",
-                            "color": look.colour,
-                            "size": 10 if full else 8,
-                            "line": {"width": 0 if full else HOLLOW},
-                        },
-                        customdata=[p.number for p in chosen],
-                        text=[f"trial {p.number}: {number(p.value)} at epoch {p.epochs}" for p in chosen],
-                        hoverinfo="text",
-                    )
-                )
+    for shape, end in sorted({(point.shape, point.end) for point in info.points}):
+        chosen = [point for point in info.points if (point.shape, point.end) == (shape, end)]
+        look = look_of(shape)
+        traces.append(
+            scatter(
+                x=[point.number for point in chosen],
+                y=[point.value for point in chosen],
+                mode="markers",
+                name=shape_name(shape, end),
+                marker={
+                    "symbol": f"{look.symbol}-open" if end else look.symbol,
+                    "color": look.colour,
+                    "size": 8 if end else 10,
+                    "line": {"width": HOLLOW if end else 0},
+                },
+                customdata=[p.number for p in chosen],
+                text=[f"trial {p.number}: {number(p.value)} at epoch {p.epochs}" for p in chosen],
+                hoverinfo="text",
+            )
+        )
     if info.failed:
         floor = min((point.value for point in info.points), default=0.0)
         traces.append(

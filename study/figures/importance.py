@@ -42,7 +42,8 @@ def importance_info(trials: Sequence[TrialRecord], epoch: int | None = None) -> 
         used = [(trial, trial.curve.get(epoch)) for trial in trials]
     scored = [(trial, value) for trial, value in used if value is not None and trial.params]
     if len(scored) < LEAST:
-        return ImportanceInfo(about, len(scored), (), f"{len(scored)} trials are too few, {LEAST} are needed")
+        few = "1 trial is" if len(scored) == 1 else f"{len(scored)} trials are"
+        return ImportanceInfo(about, len(scored), (), f"{few} too few, {LEAST} are needed")
     doubt = f"{len(scored)} trials: a hint, not a finding" if len(scored) < SOLID else ""
     return ImportanceInfo(about, len(scored), _shares(scored), doubt)
 

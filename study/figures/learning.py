@@ -42,7 +42,7 @@ def draw_learning(info: LearningInfo, objective: str) -> go.Figure:
     points = sum(len(curve.points) for curve in info.curves)
     scatter = go.Scattergl if points > WEBGL_ABOVE else go.Scatter
     traces = []
-    kinds = sorted({(not c.stopped, c.shape, c.number == info.best) for c in info.curves}, key=lambda k: (k[2], k[0]))
+    kinds = sorted({(not c.stopped, c.shape, c.number == info.best) for c in info.curves}, key=lambda k: (k[2], *k))
     for full, shape, best in kinds:
         chosen = [c for c in info.curves if (not c.stopped, c.shape, c.number == info.best) == (full, shape, best)]
         look = look_of(shape)

@@ -8,21 +8,23 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
-from optuna.trial import TrialState
 
 from study.figures.axes import Axis, axis_of, place_of, searched, word_of
-from study.figures.style import FONT, GREY, PALE_LINE, figure, look_of, number, plain, shape_name
+from study.figures.style import FONT, GREY, PALE_LINE, end_of, figure, look_of, number, plain, shape_name
 from study.records import TrialRecord
 
 ABSENT = -0.12  # where a line passes an axis whose parameter it does not have
 
 
 class Line(NamedTuple):
-    """One trial: its place on every axis, None where it has no such parameter; words has its values."""
+    """One trial: its place on every axis, None where it has no such parameter; words has its values.
+
+    end: how it ended, '' at full budget.
+    """
 
     number: int
     shape: str
-    full: bool
+    end: str
     places: tuple[float | None, ...]
     words: tuple[str, ...]
 
@@ -55,7 +57,7 @@ def parallel_info(trials: Sequence[TrialRecord], objective: str, best: int | Non
             Line(
                 trial.number,
                 trial.shape,
-                trial.state == TrialState.COMPLETE,
+                end_of(trial.state),
                 (*places, ((trial.value or 0.0) - low) / span),
                 (*words, number(trial.value)),
             )
@@ -64,19 +66,20 @@ def parallel_info(trials: Sequence[TrialRecord], objective: str, best: int | Non
 
 
 def draw_parallel(info: ParallelInfo) -> go.Figure:
-    """Coloured by mask shape; stopped trials are pale, the best is bold, a dip below an axis is 'not searched'."""
+    """Coloured by mask shape; below full budget pale, the best bold, a dip below an axis is 'not searched'."""
     columns = list(range(len(info.axes)))
     traces = []
     kinds = sorted(
-        {(line.number == info.best, line.full, line.shape) for line in info.lines}, key=lambda kind: (kind[0], kind[1])
+        {(line.number == info.best, line.end, line.shape) for line in info.lines},
+        key=lambda kind: (kind[0], not kind[1], kind),  # the pale ones first, the best last, on top
     )
-    for is_best, full, shape in kinds:
+    for is_best, end, shape in kinds:
         x: list[float | None] = []
         y: list[float | None] = []
         text: list[str | None] = []
         numbers: list[int | None] = []
         for line in info.lines:
-            if (line.number == info.best, line.full, line.shape) != (is_best, full, shape):
+            if (line.number == info.best, line.end, line.shape) != (is_best, end, shape):
                 continue
             x += [*columns, None]
             numbers += [line.number] * len(columns) + [None]
@@ -89,16 +92,14 @@ def draw_parallel(info: ParallelInfo) -> go.Figure:
                 None,
             ]
         look = look_of(shape)
-        name = (
-            f"trial {info.best}, {shape_name(shape)}" if is_best else shape_name(shape) + ("" if full else ", stopped")
-        )
+        name = f"trial {info.best}, {shape_name(shape)}" if is_best else shape_name(shape, end)
         traces.append(
             go.Scatter(
                 x=x, y=y, text=text, customdata=numbers, hoverinfo="text", mode="lines+markers", name=name,
                 connectgaps=False,
-                line={"color": look.colour, "width": 4 if is_best else 1.8, "dash": "solid" if full else "dot"},
+                line={"color": look.colour, "width": 4 if is_best else 1.8, "dash": "dot" if end else "solid"},
                 marker={"symbol": look.symbol, "size": 8 if is_best else 5},
-                opacity=1 if full else PALE_LINE,
+                opacity=PALE_LINE if end else 1,
             )
         )  # fmt: skip
     drawn = figure(traces, x="", y="", height=540, showlegend=True)

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from core.results import entry_label
+from study.figures.detectors import shape_of
 from study.figures.style import dress, number, plain, series_looks
 
 QUANTITIES = {"average_precision": "pixel AP", "sample_auroc": "slice AUROC"}
@@ -40,20 +41,20 @@ def sizes_info(entries: Sequence[Mapping[str, Any]]) -> SizesInfo:
     sizes = tuple((int(one["low"]), int(one["high"]), int(one["slices"])) for one in kept[0]["sizes"])
     series = []
     for entry in kept:
-        shape = str((entry["config"] or {}).get("synthesis", {}).get("mask", {}).get("kind", ""))
         values = {
             quantity: tuple(tuple(v for v in one[quantity] if v is not None) for one in entry["sizes"])
             for quantity in QUANTITIES
         }
-        series.append(SizeSeries(entry_label(entry), shape, values))
+        series.append(SizeSeries(entry_label(entry), shape_of(entry), values))
     return SizesInfo(sizes, tuple(series))
 
 
 def draw_sizes(info: SizesInfo) -> go.Figure:
     """A panel per quantity, sizes from left to right; symbols are means over seeds, bars their range."""
-    drawn = make_subplots(1, len(QUANTITIES), horizontal_spacing=0.09)
-    looks = series_looks([one.shape for one in info.series])
-    for index, (one, look) in enumerate(zip(info.series, looks, strict=True)):
+    drawn = make_subplots(1, len(QUANTITIES), horizontal_spacing=0.13)
+    looks = series_looks({one.name: one.shape for one in info.series})
+    for index, one in enumerate(info.series):
+        look = looks[one.name]
         shift = (index - (len(info.series) - 1) / 2) * 0.06
         for column, quantity in enumerate(QUANTITIES, 1):
             found = [(place, values) for place, values in enumerate(one.values[quantity]) if values]
@@ -63,7 +64,7 @@ def draw_sizes(info: SizesInfo) -> go.Figure:
                     x=[place + shift for place, _ in found], y=means, mode="lines+markers", name=plain(one.name),
                     legendgroup=one.name, showlegend=column == 1,
                     line={"color": look.colour, "dash": look.dash, "width": 2.5 if index == 0 else 1.4},
-                    marker={"symbol": look.symbol, "size": 9, "line": {"width": 2}},
+                    marker={"symbol": look.symbol, "size": 9, "line": {"width": 2 if "-open" in look.symbol else 0}},
                     error_y={
                         "type": "data", "symmetric": False, "color": look.colour, "thickness": 1.4, "width": 3,
                         "array": [max(values) - mean for (_, values), mean in zip(found, means, strict=True)],
@@ -77,7 +78,7 @@ def draw_sizes(info: SizesInfo) -> go.Figure:
                 ),
                 1, column,
             )  # fmt: skip
-    dress(drawn, x="lesion in the slice", y="", height=400, showlegend=True)
+    dress(drawn, x="lesion in the slice", y="", height=460, showlegend=True)
     ticks = [f"{label}<br>{slices} slices" for label, (_, _, slices) in zip(info.labels, info.sizes, strict=True)]
     drawn.update_xaxes(tickvals=list(range(len(ticks))), ticktext=ticks, range=[-0.5, len(ticks) - 0.5])
     for column, title in enumerate(QUANTITIES.values(), 1):

@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 from optuna.distributions import CategoricalDistribution
-from optuna.trial import TrialState
 from plotly.subplots import make_subplots
 
 from study.figures.axes import Axis, axis_of, place_of, searched, word_of
-from study.figures.style import HOLLOW, dress, look_of, number, plain, shape_name
+from study.figures.style import HOLLOW, dress, end_of, look_of, number, plain, shape_name
 from study.records import TrialRecord
 
 _COLUMNS = 3
@@ -18,13 +17,13 @@ _SPREAD = 0.5  # of the distance between two choices, over which their trials ar
 
 
 class SlicePoint(NamedTuple):
-    """A trial in a panel. place: 0..1 along the axis. full: it reached the whole budget. word: the value there."""
+    """A trial in a panel. place: 0..1 along the axis. end: how it ended, '' at full budget. word: the value there."""
 
     number: int
     place: float
     value: float
     shape: str
-    full: bool
+    end: str
     word: str
 
 
@@ -54,35 +53,33 @@ def slices_info(trials: Sequence[TrialRecord]) -> SlicesInfo:
             if place is not None and trial.value is not None:
                 # By number, so that equal choices stay apart and a trial keeps its place.
                 place += (trial.number * 0.618 % 1 - 0.5) * step
-                full = trial.state == TrialState.COMPLETE
-                word = word_of(trial.params[name])
-                points.append(SlicePoint(trial.number, place, trial.value, trial.shape, full, word))
+                end, word = end_of(trial.state), word_of(trial.params[name])
+                points.append(SlicePoint(trial.number, place, trial.value, trial.shape, end, word))
         panels.append(Panel(axis, tuple(points)))
     return SlicesInfo(tuple(panels))
 
 
 def draw_slices(info: SlicesInfo, objective: str) -> go.Figure:
-    """Filled symbols reached the full budget, hollow ones were stopped and show their last epoch."""
+    """Filled symbols reached the full budget, hollow ones did not and show their last epoch."""
     columns = min(_COLUMNS, len(info.panels))
     rows = ceil(len(info.panels) / max(columns, 1))
     height = 90 + 235 * rows
     drawn = make_subplots(
         rows, columns, shared_yaxes="all", horizontal_spacing=0.03, vertical_spacing=min(0.31 / rows, 0.5)
     )
-    named: set[tuple[str, bool]] = set()
+    named: set[tuple[str, str]] = set()
     for index, panel in enumerate(info.panels):
         at = {"row": index // columns + 1, "col": index % columns + 1}
-        for shape, full in sorted({(point.shape, point.full) for point in panel.points}):
-            chosen = [point for point in panel.points if (point.shape, point.full) == (shape, full)]
+        for shape, end in sorted({(point.shape, point.end) for point in panel.points}):
+            chosen = [point for point in panel.points if (point.shape, point.end) == (shape, end)]
             look = look_of(shape)
             drawn.add_trace(
                 go.Scatter(
                     x=[point.place for point in chosen], y=[point.value for point in chosen], mode="markers",
-                    name=shape_name(shape) + ("" if full else ", stopped early"),
-                    legendgroup=f"{shape} {full}", showlegend=(shape, full) not in named,
+                    name=shape_name(shape, end), legendgroup=f"{shape} {end}", showlegend=(shape, end) not in named,
                     marker={
-                        "symbol": look.symbol if full else f"{look.symbol}-open", "color": look.colour,
-                        "size": 9 if full else 7, "line": {"width": 0 if full else HOLLOW},
+                        "symbol": f"{look.symbol}-open" if end else look.symbol, "color": look.colour,
+                        "size": 7 if end else 9, "line": {"width": HOLLOW if end else 0},
                     },
                     customdata=[point.number for point in chosen],
                     text=[f"trial {p.number}: {number(p.value)} at {plain(p.word)}" for p in chosen],
@@ -90,7 +87,7 @@ def draw_slices(info: SlicesInfo, objective: str) -> go.Figure:
                 ),
                 **at,
             )  # fmt: skip
-            named.add((shape, full))
+            named.add((shape, end))
     dress(drawn, x="", y="", height=height, showlegend=True)
     for index, panel in enumerate(info.panels):
         at = {"row": index // columns + 1, "col": index % columns + 1}

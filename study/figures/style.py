@@ -4,17 +4,20 @@ Colours are close to Okabe and Ito's, told apart with every common colour blindn
 symbols say the same without colour. The page's script sets the ink of all text for light, dark and print.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from html import escape
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
+from optuna.trial import TrialState
+
+from core.results import POSTPROCESSED
 
 GREY = "#80868f"
 PALE = "rgba(128,134,143,0.28)"
 ACCENT = "#d55e00"
 SERIES = ("#1f86d0", "#dd8f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
-"""Colours for series that are no mask shapes, in this order; beyond six, dashes and symbols tell them apart."""
+"""Colours for series that are no mask shapes, in this order."""
 WEBGL_ABOVE = 2000  # points: above this many, SVG makes a page slow
 HOLLOW = 1.6  # pixels, the stroke of a hollow symbol: at full strength, or it is lost on black
 PALE_LINE = 0.7  # opacity of what was stopped: behind the others, and still seen on black
@@ -39,7 +42,9 @@ SHAPES = {
 }
 _MORE = [Look("#cc79a7", "triangle-down"), Look("#56b4e9", "star-diamond"), Look("#d55e00", "x")]
 _NONE = Look(GREY, "cross")
-_DASHES = ("dash", "dot", "dashdot", "longdash")
+_SYMBOLS = ("diamond", "circle", "square", "triangle-up", "star", "pentagon")
+_DASHES = ("dash", "dot", "dashdot", "solid", "2px,7px", "12px,3px,3px,3px,3px,3px")  # unlike in a legend's short key
+_ALIKE = 2  # series of one shape that are told apart by filled and hollow; more of them have colours of their own
 
 
 def look_of(shape: str) -> Look:
@@ -57,27 +62,39 @@ class Series(NamedTuple):
     dash: str
 
 
-def series_looks(shapes: Sequence[str]) -> list[Series]:
-    """A look for each of several series by mask shape, '' being the floor.
+def series_looks(shapes: Mapping[str, str]) -> dict[str, Series]:
+    """A look for each of several series, {name: mask shape}, '' being the floor.
 
-    The first of a shape is filled and solid, the next ones are hollow and dashed; the floor is a grey stroke.
+    The first of a shape is filled and solid, a second one hollow and dotted. Where more share a shape, it would tell
+    nothing apart: each series then has a colour and a symbol of its own. The winner post-processed is the winner,
+    dashed. The floor is a grey stroke.
     """
-    found = []
-    for index, shape in enumerate(shapes):
-        before = list(shapes[:index]).count(shape)
-        look = look_of(shape)
-        if not shape:
-            found.append(Series(GREY, "line-ns-open", _DASHES[before % len(_DASHES)]))
-        elif before:
-            found.append(Series(look.colour, f"{look.symbol}-open", _DASHES[(before - 1) % len(_DASHES)]))
-        else:
-            found.append(Series(*look, "solid"))
+    trained = {name: shape for name, shape in shapes.items() if shape and name != POSTPROCESSED}
+    floors = [name for name, shape in shapes.items() if not shape]
+    counted = [*trained.values()]
+    own = any(counted.count(shape) > _ALIKE for shape in counted)
+    found = {name: Series(GREY, "line-ns-open", _DASHES[index % len(_DASHES)]) for index, name in enumerate(floors)}
+    for index, (name, shape) in enumerate(trained.items()):
+        look = Look(SERIES[index % len(SERIES)], _SYMBOLS[index % len(SERIES)]) if own else look_of(shape)
+        again = index >= len(SERIES) if own else shape in counted[:index]
+        found[name] = Series(look.colour, f"{look.symbol}-open", "dot") if again else Series(*look, "solid")
+    if POSTPROCESSED in shapes and trained:
+        first = found[next(iter(trained))]
+        found[POSTPROCESSED] = Series(first.colour, f"{first.symbol}-open-dot", "dash")
     return found
 
 
-def shape_name(shape: str) -> str:
-    """A mask shape as a legend entry."""
-    return plain(shape) if shape else "unknown shape"
+_ENDS = {TrialState.COMPLETE: "", TrialState.PRUNED: "stopped early", TrialState.FAIL: "failed"}
+
+
+def end_of(state: TrialState) -> str:
+    """How a trial ended; '' at full budget."""
+    return _ENDS.get(state, "unfinished")
+
+
+def shape_name(shape: str, end: str = "") -> str:
+    """A mask shape, and how its trials ended, as a legend entry."""
+    return (plain(shape) if shape else "unknown shape") + (f", {end}" if end else "")
 
 
 def plain(text: object) -> str:

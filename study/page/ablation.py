@@ -128,7 +128,8 @@ def _pairs(info: ArmsInfo, found: dict[str, Any], record: StudyRecord) -> Html:
             draw_gaps(info, record.objective),
             name="arms-paired",
             alt=f"Differences of {info.arms[0].name} to each other arm under common seeds, with intervals.",
-            caption="The same seed for both, so what a seed does to both cancels. Coloured: apart after correction.",
+            caption="The same seed for both, so what a seed does to both cancels. Small symbols are seeds, bars are "
+            "means with 95 % intervals; the mean is filled and coloured where the two are apart after correction.",
         ),
         table(head, rows, caption="Every pair", marked=marked),
         paragraphs(

@@ -34,7 +34,8 @@ def _scores(entries: Sequence[dict[str, Any]]) -> Html:
     info = scores_info(entries)
     if not info:
         return Html("")
-    first = info[0]
+    first, trained = info[0], sum(bool(entry.get("scores")) for entry in entries if entry["kind"] == "detector")
+    left = f" Shown are the first {len(info)} of {trained} detectors." if len(info) < trained else ""
     return join(
         tag("h3", "Scores of normal and anomalous"),
         paragraphs(
@@ -48,7 +49,8 @@ def _scores(entries: Sequence[dict[str, Any]]) -> Html:
             name="scores",
             alt=f"Histograms of slice scores and pixel values of {len(info)} detectors, normal against anomalous.",
             caption="Each class adds up to 1, so that few anomalous pixels are seen beside many normal ones. What lies "
-            "beyond the outer 0.05 % of a class is in the outer bins.",
+            "beyond the outer 0.05 % of a class is in the outer bins. A segmenter's values are logits: at 0 its "
+            f"probability is one half.{left}",
         ),
     )
 
@@ -62,7 +64,9 @@ def _sizes(entries: Sequence[dict[str, Any]]) -> Html:
     for one in info.series:
         means = [sum(v) / len(v) if v else None for quantity in QUANTITIES for v in one.values[quantity]]
         rows.append([one.name, *(figure(mean) for mean in means)])
-    head = ("detector", *(f"{words}, {label}" for words in QUANTITIES.values() for label in info.labels))
+    # No line of the head breaks within a size.
+    sizes = [label.replace("–", "\u2060–\u2060").replace(" ", "\u00a0") for label in info.labels]
+    head = ("detector", *(f"{words}, {size}" for words in QUANTITIES.values() for size in sizes))
     return join(
         title,
         paragraphs(
@@ -88,10 +92,10 @@ def _calibration(entries: Sequence[dict[str, Any]]) -> Html:
     return join(
         title,
         paragraphs(
-            "A segmenter's map is the probability that a pixel belongs to a pseudo-outlier. Whether it is that of a "
-            f"lesion as well: over all pixels, most of which are healthy and near 0, the {info[0].name}'s mean "
-            f"distance from the dashed line is {info[0].error:.4f}. Below the line it gives alarm too often, above it "
-            "too seldom."
+            "The sigmoid of a segmenter's map is the probability that a pixel belongs to a pseudo-outlier. Whether it "
+            "is that of a lesion as well: over all pixels, most of which are healthy and near 0, the "
+            f"{info[0].name}'s mean distance from the dashed line is {info[0].error:.4f}. Below the line it gives "
+            "alarm too often, above it too seldom."
         ),
         plot(
             draw_calibration(info),

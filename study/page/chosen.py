@@ -47,11 +47,16 @@ def audit(record: StudyRecord) -> Html:
         found, state = _opened(reference)
         if found is not None:
             opened[role] = found
-        slices = f"{len(found):,}" if found is not None else "–"
-        rows.append([role, code(reference.digest), code(reference.path), state, "", slices])
+        rows.append([role, code(reference.digest), code(reference.path), state, "–", "–"])
     subjects = _subjects(record, opened)
     for row in rows:
-        row[4] = str(len(subjects[str(row[0])])) if str(row[0]) in subjects else "–"
+        role = str(row[0])
+        if role in subjects:
+            row[4] = f"{len(subjects[role]):,}"
+        if role in subjects and role in opened:
+            # The training table also holds the slices of the probe's subjects, which nothing trains on.
+            others = {*opened[role].subjects} - {*subjects[role]}
+            row[5] = f"{len(opened[role].rows_without(others)):,}"
     told = _ROLES | {"test": f"{_ROLES['test']}; {openings(record)}"}
     head = ("role", "digest", "place", "now", "subjects", "slices")
     return join(
@@ -89,7 +94,7 @@ def _disjoint(subjects: dict[str, tuple[str, ...]]) -> Child:
 
 
 def _again(record: StudyRecord) -> Html:
-    root, name = address(record.folder.root), record.definition.space_name
+    root, name = shlex.quote(address(record.folder.root)), record.definition.space_name
     commands = f"{search_command(record)}\npython -m core.train --best {root}\npython -m study.report {root}"
     changed = "" if _is_shipped(record.definition) else f"First save the search space below as {name}.toml."
     return join(

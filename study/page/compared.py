@@ -9,7 +9,7 @@ from study.figures.detectors import WINNER, Estimate, detectors_info
 from study.page.ablation import headline_of
 from study.page.html import Child, Html, Section, code, join, paragraphs, table, tag
 from study.page.spent import core_seconds, gpu_seconds
-from study.page.verdict import headline
+from study.page.verdict import headline, kind_of
 from study.page.words import capital, count, duration, interval, series
 from study.records import StudyRecord
 
@@ -138,8 +138,8 @@ def _winner(record: StudyRecord) -> str:
     if record.best is None:
         return "–"
     verdict = record.best["verdict"]
-    name = verdict.get("arm") or f"trial {verdict['winner']}"
-    return f"{name}, {record.best['config']['synthesis']['mask']['kind']}"
+    name, kind = verdict.get("arm") or f"trial {verdict['winner']}", kind_of(record.best["config"])
+    return name if kind == f"{name} masks" else f"{name}, {kind}"
 
 
 def _reached(best: dict[str, Any] | None) -> Child:

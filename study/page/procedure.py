@@ -26,6 +26,7 @@ def procedure(record: StudyRecord) -> Html:
         if record.space.values_of(record.space.base()) is not None
         else "The preset's own configuration lies outside the space, so it is not among the trials."
     )
+    best = "configuration" if plan.top == 1 else f"{plan.top} configurations"
     held = families_held_out(record)
     families = f" Its held-out families are {series(held)}: no trial may train on anything like them." if held else ""
     return tag(
@@ -38,7 +39,7 @@ def procedure(record: StudyRecord) -> Html:
                 f"{first} {stop}",
                 f"Every trial is scored by {record.objective_text}. The probe is made of healthy subjects "
                 f"that no trial trains on, with pseudo-outliers that no setting can move.{families}",
-                f"The best {plan.top} configurations, full-budget trials first, and the preset's own choice are "
+                f"The best {best}, full-budget trials first, and the preset's own choice are "
                 f"trained again under {plan.seeds} fresh seeds. The highest mean wins; it is called clear when the "
                 "95 % interval of its paired difference to each of the others lies above 0.",
                 "How a map becomes a slice's score is chosen on the probe as well: the score with the highest AUROC.",

@@ -82,7 +82,8 @@ def _differences(info: ReplicatesInfo, objective: str) -> Html:
             draw_differences(info, objective),
             name="replicates-paired",
             alt=f"Differences of trial {leader} to the other configurations under common seeds, with intervals.",
-            caption="Both were trained under the same seeds, so what a seed does to both cancels.",
+            caption="Both were trained under the same seeds, so what a seed does to both cancels. Circles are seeds, "
+            "bars are means with 95 % intervals.",
         ),
     )
 
@@ -119,7 +120,8 @@ def _probe(record: StudyRecord) -> Html:
             draw_families(info),
             name="probe-families",
             alt=f"Pixel average precision on the probe by family; hardest for the winner: {info.families[0]}.",
-            caption="Symbols are means over seeds, bars their range.",
+            caption="Symbols are means over seeds, bars their range; within a family from the top in the legend's "
+            "order.",
         ),
     )
 

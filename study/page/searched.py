@@ -8,7 +8,7 @@ from core.config import differences, flatten, from_dict
 from core.errors import BadConfig
 from study.figures.contour import contour_info, draw_contour
 from study.figures.history import draw_history, history_info
-from study.figures.importance import draw_importance, importance_info
+from study.figures.importance import LEAST, draw_importance, importance_info
 from study.figures.learning import draw_learning, learning_info
 from study.figures.parallel import draw_parallel, parallel_info
 from study.figures.rungs import draw_rungs, rungs_info
@@ -57,7 +57,7 @@ def _history(record: StudyRecord) -> Html:
     if info.paper and info.best:
         number, value = info.best[-1]
         if info.paper.number == number:
-            words = f"No trial of the search beat the preset's own configuration, trial {number}."
+            words = f"At full budget no trial of the search beat the preset's own configuration, trial {number}."
         else:
             words = (
                 f"The preset's own configuration, trial {info.paper.number}, reached {info.paper.value:.4f}; "
@@ -72,7 +72,7 @@ def _history(record: StudyRecord) -> Html:
             draw_history(info, record.objective),
             name="history",
             alt=f"The objective of {len(info.points)} trials in the order of asking. {words}",
-            caption="Filled symbols reached the full budget, hollow ones were stopped and show their last epoch."
+            caption="Filled symbols reached the full budget, hollow ones did not and show their last epoch."
             + (" Crosses at the foot failed." if info.failed else ""),
         ),
     )
@@ -131,10 +131,12 @@ def _importance(record: StudyRecord) -> Html:
         infos.append(importance_info(record.trials, record.space.study.grace))
     doubts = [f"{info.about.capitalize()}: {info.doubt}." for info in infos if info.doubt]
     shown = [info for info in infos if info.shares]
+    stops = (
+        " At full budget only trials that were never stopped count, which are few and mostly good; at the first rung "
+        "every trial counts, but after little training."
+    )
     words = paragraphs(
-        "Which settings set the best trials apart (PED-ANOVA). At full budget only trials that were never stopped "
-        "count, which are few and mostly good; at the first rung every trial counts, but after little training.",
-        " ".join(doubts),
+        f"Which settings set the best trials apart (PED-ANOVA).{stops if len(infos) > 1 else ''}", " ".join(doubts)
     )
     drawn = Html("")
     if shown:
@@ -158,9 +160,9 @@ def _slices(record: StudyRecord, drawn: Sequence[TrialRecord]) -> Html:
             draw_slices(info, record.objective),
             name="slices",
             alt=f"The objective against each of {len(info.panels)} parameters.",
-            caption="The objective against each setting. Filled symbols reached the full budget; hollow ones were "
-            "stopped and show their last epoch, so they lie lower for that reason too. All other settings differ as "
-            "well: a slope is a hint, no effect." + _some(record, drawn),
+            caption="The objective against each setting. Filled symbols reached the full budget; hollow ones did not "
+            "and show their last epoch, so they lie lower for that reason too. All other settings differ as well: a "
+            "slope is a hint, no effect." + _some(record, drawn),
         ),
     )
 
@@ -168,7 +170,7 @@ def _slices(record: StudyRecord, drawn: Sequence[TrialRecord]) -> Html:
 def _contour(record: StudyRecord) -> Html:
     plan = record.space.study if record.space else None
     info = contour_info(record.trials, plan.grace if plan and plan.reduction > 1 else None)
-    title = tag("h3", "The two settings that mattered most")
+    title = tag("h3", "Two settings that mattered")
     if info.x is None or info.y is None:
         return join(title, paragraphs(f"They cannot be drawn against each other: {info.lacking}."))
     return join(
@@ -177,8 +179,9 @@ def _contour(record: StudyRecord) -> Html:
             draw_contour(info, record.objective),
             name="contour",
             alt=f"The objective over {info.x.name} and {info.y.name} by {len(info.points)} trials, {info.about}.",
-            caption=f"Values of the {info.about}, each point a trial, lighter is better. Between trials the value is "
-            "interpolated, so it hides what no trial tried; all other settings differ as well.",
+            caption=f"Of the pairs of numeric settings that at least {LEAST} trials have in common, the one that "
+            f"mattered most. Values of the {info.about}, each point a trial, lighter is better. Between trials the "
+            "value is interpolated, so it hides what no trial tried; all other settings differ as well.",
         ),
     )
 
@@ -193,8 +196,8 @@ def _parallel(record: StudyRecord, drawn: Sequence[TrialRecord], best: int | Non
             draw_parallel(info),
             name="parallel",
             alt=f"{len(info.lines)} trials as lines through {len(info.axes) - 1} parameters to the objective.",
-            caption="One line per trial; stopped ones are pale, the winner is bold. A line dips below an axis whose "
-            "setting it does not have." + _some(record, drawn),
+            caption="One line per trial; those below full budget are pale and dotted, the winner is bold. A line dips "
+            "below an axis whose setting it does not have." + _some(record, drawn),
         ),
     )
 

@@ -26,6 +26,10 @@ def cost_in_words(record: StudyRecord) -> str:
     stopped = record.with_state(TrialState.PRUNED)
     saved = sum(record.epochs - trial.epochs for trial in stopped)
     run = sum(trial.epochs for trial in record.trials)
+    if record.space and record.space.study.reduction == 1:
+        return f"Early stopping was off.{_occupied(record)}"
+    if not stopped:
+        return f"Early stopping ended no trial.{_occupied(record)}"
     return (
         f"Early stopping ended {len(stopped)} of {count(len(record.trials), 'trial')} and saved "
         f"{count(saved, 'epoch')} of {run + saved}.{_occupied(record)}"
@@ -37,9 +41,9 @@ def _occupied(record: StudyRecord) -> str:
     trials = [trial for found in record.phases.values() for trial in found if trial.cpus is not None]
     if not trials:
         return ""
-    words = f" Search and replicates took {duration(core_seconds(trials))} of CPU cores"
+    words = f" Search and replicates took {duration(core_seconds(trials))} of core time"
     gpus = gpu_seconds(trials)
-    return f"{words} and {duration(gpus)} of GPUs." if gpus else f"{words}."
+    return f"{words} and {duration(gpus)} of GPU time." if gpus else f"{words}."
 
 
 def core_seconds(trials: Sequence[TrialRecord]) -> float:

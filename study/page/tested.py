@@ -139,8 +139,8 @@ def _figures(info: DetectorsInfo, score: str) -> Html:
             alt="ROC curves at the left, precision-recall curves at the right, of every detector and the floor; below "
             "them the same with logarithmic false positive rate and precision.",
             caption="Pixels of the whole frame, first seed; below, the same with a log axis for the false positive "
-            "rate and for precision. Dashed red is what guessing reaches. At low prevalence the right panels decide: "
-            "an AUROC can look good while most alarms are false.",
+            "rate and for precision. Finely dotted red is what guessing reaches. At low prevalence the right panels "
+            "decide: an AUROC can look good while most alarms are false.",
         ),
     )
 
@@ -171,7 +171,8 @@ def _families(info: DetectorsInfo) -> Html:
             draw_families(found),
             name="test-families",
             alt=f"Pixel average precision by lesion family; hardest for the winner: {found.families[0]}.",
-            caption="Symbols are means over seeds, bars their range; the hardest for the winner is at the bottom.",
+            caption="Symbols are means over seeds, bars their range; within a family from the top in the table's "
+            "order. The hardest for the winner is at the bottom.",
         ),
     )
 

@@ -109,7 +109,7 @@ def _thin(record: StudyRecord) -> list[str]:
             )
     test = (record.evaluation or {}).get("test")
     if test and len(test["subjects"]) < FEW_SUBJECTS:
-        found.append(f"The test table has {len(test['subjects'])} subjects: its intervals are rough.")
+        found.append(f"The test table has {count(len(test['subjects']), 'subject')}: its intervals are rough.")
     if test and test.get("opened", 1) > 1:
         found.append(
             f"The test table was opened {test['opened']} times, for winners of a search that went on after the first: "

@@ -50,7 +50,7 @@ def _card(record: StudyRecord) -> Html:
         parts.append(paragraphs(_why_not(record)))
     else:
         verdict = best["verdict"]
-        parts.append(tag("h3", f"Trial {verdict['winner']}: {_kind(best['config'])}"))
+        parts.append(tag("h3", f"Trial {verdict['winner']}: {kind_of(best['config'])}"))
         parts.append(tag("p", capital(verdict["sentence"]), class_="sentence"))
         if len(best["replicates"]) < 2:
             parts.append(paragraphs("With no second configuration to compare it with, this says nothing of a lead."))
@@ -65,7 +65,7 @@ def _card(record: StudyRecord) -> Html:
     return tag("div", *parts, class_="card")
 
 
-def _kind(config: dict[str, Any]) -> str:
+def kind_of(config: dict[str, Any]) -> str:
     """What a configuration is, in two words: its masks, or its method where that sees none."""
     if not uses_outliers(config):
         return str(config["detector"]["kind"])
@@ -83,6 +83,8 @@ def _why_not(record: StudyRecord) -> str:
     unfinished = record.with_state(TrialState.RUNNING, TrialState.WAITING)
     if record.trials and not unfinished and not record.with_state(TrialState.COMPLETE):
         failed = len(record.with_state(TrialState.FAIL))
+        if not failed:
+            return "No trial reached its full budget: early stopping ended all of them."
         return f"No trial reached its full budget: {failed} failed, see Failures below for the reasons."
     return f"{capital(_reached(record))}; the same search command goes on where it stopped."
 

@@ -19,7 +19,7 @@ STATES = {
 
 def figure(value: float | None, digits: int = 3) -> str:
     """A figure of merit."""
-    return "–" if value is None else f"{value:.{digits}f}"
+    return "–" if value is None else f"{value:z.{digits}f}"
 
 
 def interval(found: Any, digits: int = 3) -> Child:
@@ -27,8 +27,9 @@ def interval(found: Any, digits: int = 3) -> Child:
     if found is None:
         return "–"
     at = found if isinstance(found, Mapping) else {name: getattr(found, name) for name in ("estimate", "low", "high")}
-    spread = f"[{at['low']:.{digits}f}, {at['high']:.{digits}f}]"
-    return join(f"{at['estimate']:.{digits}f} ", tag("span", spread, class_="spread"))
+    # z: no minus before a zero.
+    spread = f"[{at['low']:z.{digits}f}, {at['high']:z.{digits}f}]"
+    return join(f"{at['estimate']:z.{digits}f} ", tag("span", spread, class_="spread"))
 
 
 def setting(value: Any) -> str:
@@ -42,12 +43,12 @@ def settings(values: Mapping[str, Any]) -> Html:
 
 
 def duration(seconds: float) -> str:
-    """A time for people."""
+    """A time for people, which no line breaks."""
     if seconds < 90:
-        return f"{seconds:.0f} s"
+        return f"{seconds:.0f}\u00a0s"
     if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+        return f"{seconds / 60:.0f}\u00a0min"
+    return f"{seconds / 3600:.1f}\u00a0h"
 
 
 def floor_words(floor: tuple[str, float] | None) -> str:

@@ -266,9 +266,9 @@ def test_convergence_is_the_mean_and_range_over_seeds_and_says_what_still_rises(
     assert [point[0] for point in arm.points] == [1, 2, 3, 4]
     assert arm.points[0][1:] == pytest.approx((0.105, 0.1, 0.11))
     assert arm.still_rising
-    flat = Convergence("b", tuple((epoch, 0.3, 0.2, 0.4) for epoch in range(1, 9)))
+    flat = Convergence("b", "brush", tuple((epoch, 0.3, 0.2, 0.4) for epoch in range(1, 9)))
     assert not flat.still_rising
-    assert not Convergence("c", ()).still_rising
+    assert not Convergence("c", "brush", ()).still_rising
     drawn = draw_convergence([arm, flat._replace(name=HOSTILE)], "objective")
     assert "<script>" not in drawn.to_json()
     assert len(drawn.data) == 4

@@ -71,7 +71,7 @@ def tables_gone(stored: Stored) -> None:
         (running, "Not decided yet", "1 of 9 trials have ended"),
         (searched, "Not decided yet", "The search has ended, no replicate has begun; the same search command"),
         (all_failed, "No verdict", "No trial reached its full budget: 3 failed"),
-        (all_stopped, "No verdict", "No trial reached its full budget: 0 failed"),
+        (all_stopped, "No verdict", "No trial reached its full budget: early stopping ended all of them."),
         (decided, "A clear winner", "Not retrained yet: python -m core.train --best"),
         (one_candidate, "Only one candidate", "there is no runner-up, so no lead can be measured"),
         (untested, "A clear winner", "Not tested: the study names no test table"),

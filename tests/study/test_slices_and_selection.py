@@ -34,8 +34,9 @@ def test_a_slice_holds_every_trial_that_has_the_parameter(trials_of: Make) -> No
     assert next(iter(panels)) == "synthesis.mask.kind"
     assert [point.number for point in panels["synthesis.mask.max_radius"].points] == [1, 3, 5]
     assert panels["synthesis.mix.noise.std"].axis.log
-    assert [point.full for point in panels["loss.alpha"].points] == [
-        True, False, True, False, False, False, True, False,
+    stopped = "stopped early"
+    assert [point.end for point in panels["loss.alpha"].points] == [
+        "", stopped, "", stopped, "failed", stopped, "", "unfinished",
     ]  # fmt: skip
     kinds = panels["synthesis.mask.kind"].points
     assert all(abs(point.place - (point.word == "circle")) <= 0.25 for point in kinds)
