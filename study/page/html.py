@@ -1,6 +1,7 @@
 """HTML that is escaped by construction: text is text unless it is already `Html`."""
 
 import json
+import re
 from collections.abc import Collection, Iterable, Sequence
 from html import escape
 from typing import Any, NamedTuple
@@ -8,6 +9,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 CONFIG = {"showSendToCloud": False, "displaylogo": False, "responsive": True}
+_PERCENT = re.compile(r"(?<=\d) %")  # '95 %', which no line breaks
 _VOID = frozenset({"img", "br", "meta", "hr"})
 
 
@@ -43,7 +45,11 @@ def tag(name: str, /, *children: Child, **attributes: str | int | bool | None) -
 
 def join(*children: Child) -> Html:
     """Children one after another."""
-    return Html("".join(child if isinstance(child, Html) else escape(str(child)) for child in children if child != ""))
+    return Html("".join(child if isinstance(child, Html) else _text(child) for child in children if child != ""))
+
+
+def _text(child: Child) -> str:
+    return _PERCENT.sub("\u00a0%", escape(str(child)))
 
 
 def paragraphs(*sentences: Child) -> Html:
