@@ -14,8 +14,7 @@ from typing import Any
 
 # Read by Ray when it is imported. Without a token, Ray runs anybody's code that reaches its ports.
 os.environ.setdefault("RAY_AUTH_MODE", "token")
-_OWN = (None, "", "local")  # what RAY_ADDRESS is where a run starts a cluster of its own
-if os.environ.get("RAY_ADDRESS") in _OWN:
+if os.environ.get("RAY_ADDRESS", "") in ("", "local"):  # as _joined has it
     # The only switch that keeps a cluster of one's own on loopback: Ray turns 127.0.0.1 into a public address.
     os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # its banner ignores verbose=0
@@ -117,8 +116,8 @@ class Cluster:
 
 def _joined() -> str | None:
     """Address of the cluster that this run joins, None where it starts one of its own, which never grows."""
-    address = os.environ.get("RAY_ADDRESS")
-    return None if address in _OWN else address
+    address = os.environ.get("RAY_ADDRESS", "")
+    return None if address in ("", "local") else address
 
 
 def _room(node: Mapping[str, float], asked: Mapping[str, float]) -> int:
