@@ -98,7 +98,10 @@ def every_slice(image: Volume, settings: Preprocessing) -> tuple[NDArray[np.uint
     indices = _with_tissue(foreground)
     if not len(indices):
         raise BadVolume(f"{image.path}: has no tissue, expected values above 0")
-    return _images(image, foreground, indices, settings), indices
+    images = _images(image, foreground, indices, settings)
+    if not images.any():
+        raise BadVolume(f"{image.path}: has too little tissue to be seen at {settings.side} pixels")
+    return images, indices
 
 
 def _foreground(image: Volume, settings: Preprocessing) -> NDArray[np.bool_]:

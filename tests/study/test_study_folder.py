@@ -17,8 +17,9 @@ DEFINITION = Definition(
 def test_the_same_definition_goes_on_even_if_tables_moved(tmp_path: Path) -> None:
     folder = StudyFolder(tmp_path / "mine")
     assert folder.define(DEFINITION)
-    assert not folder.define(replace(DEFINITION, train=TableReference("elsewhere.arrow", "a" * 32)))
-    assert folder.definition() == DEFINITION
+    moved = replace(DEFINITION, train=TableReference("elsewhere.arrow", "a" * 32))
+    assert not folder.define(replace(moved, space_name="other", families=("blur",)))
+    assert folder.definition() == moved
 
 
 @pytest.mark.parametrize(
