@@ -35,7 +35,6 @@ def main(
     device: Device = "auto",
 ) -> None:
     """Score the cases of a folder as the MOOD challenge asks."""
-    target = place(target)
     cases = scans(source)
     if level == "pixel" and (case := next((case for case in cases if case.parent.resolve() == target.resolve()), None)):
         raise BadInput(f"{target}: is the folder of {case.name}, which a map of the same name would replace")

@@ -65,7 +65,7 @@ def main(
     """Anomaly maps and scores of scans, in the scans' own space."""
     from core.best import find_best
     from core.device import choose_device
-    from core.mirror import address, fetch, place
+    from core.mirror import place
     from core.prediction.calibration import RARE
     from core.prediction.detectors import open_detector
     from core.prediction.output import Output
@@ -74,9 +74,6 @@ def main(
     from core.slices.progress import shown
 
     *detectors, path = paths
-    if file := next((each for each in detectors if each.is_file()), None):
-        raise BadInput(f"{file}: expected a detector's folder; several scans are named by their folder, which comes last")
-    folder = fetch(place(folder))
     if folder.exists() and not folder.is_dir():
         raise BadInput(f"--out {folder}: is a file, expected a folder")
     found = scans(path)
@@ -99,7 +96,7 @@ def main(
         # Also when the system refuses a file, or after Ctrl-C: what took hours is kept.
         output.finish(skipped, [printable(one.name) for one in found[output.finished + len(skipped) :]])
         if output.finished:
-            out.print(f"wrote {output.finished} maps, scores.csv and slice_scores.csv into {address(folder)}", markup=False)
+            out.print(f"wrote {output.finished} maps, scores.csv and slice_scores.csv into {folder}", markup=False)
     for name, share in output.unlike.items():
         err.print(
             f"{name}: {share:.0%} of its tissue is above {RARE:.2f}, which one healthy pixel in a hundred exceeds; "

@@ -47,13 +47,12 @@ def main(
 ) -> None:
     """Hold subjects out and write the probe made of them. The study never trains on these subjects."""
     from core.families import FAMILIES
-    from core.mirror import address, place
     from core.probes import build_probe
     from core.slices.demo import demo_tables
     from core.slices.table import open_table
 
     slices = open_table(table or demo_tables()[0])
-    target = place(path) if path else slices.path.with_name("probe.arrow")
+    target = path or slices.path.with_name("probe.arrow")
     probe = build_probe(slices, target, held_out=held_out, per_family=per_family, clean=clean, seed=seed or 0)
     out.print(f"from {slices.path}: held out {', '.join(probe.subjects)}", markup=False)
     kept = len(slices.subjects) - len(probe.subjects)
@@ -61,7 +60,7 @@ def main(
     for name, family in FAMILIES.items():
         note = "held out: no trial may train on it" if family.held_out else "trainable"
         out.print(f"  {name}: {int((probe.family == name).sum())} slices, {note}", markup=False)
-    out.print(f"wrote {address(target)}: {len(probe)} slices, digest {probe.digest}", markup=False)
+    out.print(f"wrote {target}: {len(probe)} slices, digest {probe.digest}", markup=False)
 
 
 if __name__ == "__main__":

@@ -72,9 +72,7 @@ def main(
     if best:
         _best(study, runs, again, device)
     else:
-        from core.mirror import place
-
-        _one(table, probe, preset or "paper", settings or [], seed or 0, place(folder or "runs/train"), device)
+        _one(table, probe, preset or "paper", settings or [], seed or 0, folder or Path("runs/train"), device)
 
 
 def _one(
@@ -84,7 +82,6 @@ def _one(
     from core.config import differences, override, parse_setting
     from core.device import choose_device, uses_bf16
     from core.evaluation import evaluate, scorer_of
-    from core.mirror import address
     from core.prediction.inference import Inference, save_inference
     from core.presets import PRESETS
     from core.slices.alike import require_fit
@@ -114,7 +111,7 @@ def _one(
         used = choose_device(device)
         measured = evaluate(scorer_of(epoch.detector, bf16=uses_bf16(config.training, used)), yardstick, device=used)
     save_inference(folder, Inference.of(slices, measured))
-    out.print(f"wrote {address(folder / 'model.safetensors')}, config.json and inference.json", markup=False)
+    out.print(f"wrote {folder / 'model.safetensors'}, config.json and inference.json", markup=False)
     if not yardstick:
         out.print(
             "its maps have no scale: core.predict wants a --probe, of subjects that no training saw", markup=False

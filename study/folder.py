@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -143,7 +143,10 @@ class StudyFolder:
         return self
 
     def define(self, definition: Definition) -> bool:
-        """Record what the study is; True when it is new. Raises BadStudy when the folder holds another one."""
+        """Record what the study is, and where its tables lie now; True when it is new.
+
+        Raises BadStudy when the folder holds another one.
+        """
         if not self.definition_file.exists():
             write_json(self.definition_file, asdict(definition))
             return True
@@ -158,6 +161,9 @@ class StudyFolder:
                 f"{self.root}: this study records its trials in {kept.database or self.journal}, --database says "
                 f"{definition.database}"
             )
+        now = replace(kept, train=definition.train, probe=definition.probe, test=definition.test)
+        if now != kept:  # tables of the same content, moved, or the study's own probe with its folder
+            write_json(self.definition_file, asdict(now))
         return False
 
     def definition(self) -> Definition:

@@ -58,7 +58,6 @@ def main(
     if figures is not None and figures.exists() and not figures.is_dir():
         raise BadConfig(f"--figures {figures}: is a file, expected a folder")
 
-    figures = place(figures) if figures else None
     root = place(runs) if runs else None
 
     def find() -> list[StudyFolder]:
@@ -95,7 +94,7 @@ def _write(records: Sequence["StudyRecord"], target: Path | None, figures: Path 
         for record in records:
             folder = figures / record.folder.name if several else figures
             drawn = figures_of(page(record) if several else content)
-            out.print(f"wrote {write_figures(drawn, folder)} into {address(folder)}", markup=False)
+            out.print(f"wrote {write_figures(drawn, folder)} into {folder}", markup=False)
 
 
 if __name__ == "__main__":

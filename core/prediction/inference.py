@@ -72,10 +72,10 @@ def load_inference(folder: Path) -> Inference | None:
         threshold = None if threshold is None else float(threshold)
         if threshold is not None and math.isnan(threshold):
             raise ValueError("a threshold of NaN")
-        calibration = _calibration(knots, address(path)) if knots else None
+        calibration = Calibration(tuple(knots["logits"]), tuple(knots["values"])) if knots else None
         preprocessing = _preprocessing(content["preprocessing"] or {}, address(path))
     except (ValueError, KeyError, TypeError, AttributeError) as damaged:
-        raise BadInput(f"{address(path)}: cannot be read ({damaged!r}); core.predict makes it anew of --train and --probe") from None
+        raise BadInput(f"{address(path)}: cannot be read ({damaged!r}); core.predict --train makes it anew") from None
     if weights != _digest(folder):
         raise BadInput(f"{address(path)}: belongs to other weights than model.safetensors beside it; remove it")
     return Inference(preprocessing, calibration, threshold)
@@ -86,13 +86,6 @@ def _preprocessing(recorded: dict[str, Any], where: str) -> Preprocessing | None
         return Preprocessing(**recorded) if recorded else None
     except (TypeError, BadConfig) as wrong:
         raise BadInput(f"{where}: its preprocessing is not one that this version knows ({wrong})") from None
-
-
-def _calibration(recorded: dict[str, Any], where: str) -> Calibration:
-    try:
-        return Calibration(tuple(recorded["logits"]), tuple(recorded["values"]))
-    except BadInput as wrong:
-        raise BadInput(f"{where}: {wrong}") from None
 
 
 def _digest(folder: Path) -> str:

@@ -98,10 +98,7 @@ def every_slice(image: Volume, settings: Preprocessing) -> tuple[NDArray[np.uint
     indices = _with_tissue(foreground)
     if not len(indices):
         raise BadVolume(f"{image.path}: has no tissue, expected values above 0")
-    images = _images(image, foreground, indices, settings)
-    if not images.any():
-        raise BadVolume(f"{image.path}: has too little tissue to be seen at {settings.side} pixels")
-    return images, indices
+    return _images(image, foreground, indices, settings), indices
 
 
 def _foreground(image: Volume, settings: Preprocessing) -> NDArray[np.bool_]:
