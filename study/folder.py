@@ -48,7 +48,8 @@ class Definition:
     space: name and text of the search space, and at its end what --set put over it (study.settings).
     train, probe: tables; test: only recorded here, opened after selection.
     families: of the probe, those that the objective averages over; studies of before they were recorded name none.
-    database: where trials are recorded, None for the journal. identity: this study's own, where many share a database.
+    database: where trials are recorded, None for the journal. identity: this study's own, where many share a database:
+    the name that it began with, and what no other of that name has.
     """
 
     space_name: str
@@ -160,6 +161,12 @@ class StudyFolder:
             raise BadStudy(
                 f"{self.root}: this study records its trials in {kept.database or self.journal}, --database says "
                 f"{definition.database}"
+            )
+        began = kept.identity.rpartition("/")[0]
+        if began not in ("", self.name):  # renamed, or a copy, which must not carry out what the other does
+            raise BadStudy(
+                f"{self.root}: this study began as {began!r}, and its trials are in {kept.database} under that name; "
+                f"give its folder that name again"
             )
         now = replace(kept, train=definition.train, probe=definition.probe, test=definition.test)
         if now != kept:  # tables of the same content, moved, or the study's own probe with its folder
