@@ -20,7 +20,7 @@ from core.errors import BadConfig, nearest
 from core.presets import PRESETS
 from core.strict import STRICT
 from study.parameters import Choice, Range, Seed, Value
-from study.reading import settled
+from study.reading import settled, told
 from study.space import Plan, Space
 
 
@@ -105,10 +105,8 @@ def parse_ablation(text: str, settings: Mapping[str, Value], where: str) -> tupl
     try:
         ablation = TypeAdapter(Ablation).validate_python(data | {"arms": named})
     except ValidationError as error:
-        problems = [p for p in error.errors() if "Choice" not in p["loc"]] or error.errors()
-        path = ".".join(str(part) for part in problems[0]["loc"] if part not in ("Range", "values"))
-        value = "" if isinstance(problems[0]["input"], dict) else f" = {problems[0]['input']!r}"
-        raise BadConfig(f"{where}: {path}{value}: {problems[0]['msg']}") from None
+        _, found, expected = told(error)
+        raise BadConfig(f"{where}: {found}: {expected}") from None
     try:
         return _checked(ablation), changed
     except BadConfig as mistake:

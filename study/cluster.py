@@ -14,7 +14,7 @@ from typing import Any
 
 # Read by Ray when it is imported. Without a token, Ray runs anybody's code that reaches its ports.
 os.environ.setdefault("RAY_AUTH_MODE", "token")
-if "RAY_ADDRESS" not in os.environ:
+if os.environ.get("RAY_ADDRESS", "") in ("", "local"):  # as _joined has it
     # The only switch that keeps a cluster of one's own on loopback: Ray turns 127.0.0.1 into a public address.
     os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # its banner ignores verbose=0
@@ -116,7 +116,8 @@ class Cluster:
 
 def _joined() -> str | None:
     """Address of the cluster that this run joins, None where it starts one of its own, which never grows."""
-    return os.environ.get("RAY_ADDRESS") or None
+    address = os.environ.get("RAY_ADDRESS", "")
+    return None if address in ("", "local") else address
 
 
 def _room(node: Mapping[str, float], asked: Mapping[str, float]) -> int:

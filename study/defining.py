@@ -57,7 +57,7 @@ def define(
         families=tuple(held_out_families(yardstick, trained)),
         test=TableReference.to(tested) if tested else None,
         database=recorded,
-        identity=uuid4().hex[:8] if recorded else "",
+        identity=f"{folder.name}/{uuid4().hex[:8]}" if recorded else "",
     )
 
 

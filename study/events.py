@@ -39,7 +39,12 @@ class Events:
 
     def named(self, phase: str) -> str:
         """A phase's name where it is kept; a database holds many studies, some of which have the same name."""
-        return f"{self.folder.name}/{self.definition.identity}/{phase}" if self.definition.database else phase
+        if not self.definition.database:
+            return phase
+        identity = self.definition.identity
+        if "/" not in identity:  # of before it held the name
+            identity = f"{self.folder.name}/{identity}"
+        return f"{identity}/{phase}"
 
     def storage(self) -> BaseStorage:
         """To write to. Raises BadStorage when the database does not answer."""

@@ -168,16 +168,18 @@ class _LedgerScheduler(_Unsaved, FIFOScheduler):
 
 
 class _Interrupt(_Unsaved, Stopper):
-    """Ends everything when a signal asked for it; trials stay unfinished in the ledger."""
+    """Ends everything when a signal asked for it, or no node is left; trials stay unfinished in the ledger."""
 
-    def __init__(self, asked: threading.Event) -> None:
-        self.asked = asked
+    def __init__(self, halt: _Halt, deaths: Deaths) -> None:
+        self.halt, self.deaths = halt, deaths
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         return False
 
     def stop_all(self) -> bool:
-        return self.asked.is_set()
+        if why := self.deaths.no_node_left():
+            self.halt.because(why)
+        return self.halt.interrupted.is_set()
 
 
 def execute(
@@ -249,7 +251,7 @@ def _attempt(
             storage_path=address(attempts.resolve()).removeprefix("s3://"),
             storage_filesystem=filesystem() if is_remote(attempts.resolve()) else None,
             failure_config=tune.FailureConfig(max_failures=-1),  # `deaths` decides
-            stop=_Interrupt(halt.interrupted),
+            stop=_Interrupt(halt, deaths),
             callbacks=[Silent(), *loggers],
             verbose=0,
         ),

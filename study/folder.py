@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,8 @@ class Definition:
     space: name and text of the search space, and at its end what --set put over it (study.settings).
     train, probe: tables; test: only recorded here, opened after selection.
     families: of the probe, those that the objective averages over; studies of before they were recorded name none.
-    database: where trials are recorded, None for the journal. identity: this study's own, where many share a database.
+    database: where trials are recorded, None for the journal. identity: this study's own, where many share a database:
+    the name that it began with, and what no other of that name has.
     """
 
     space_name: str
@@ -143,7 +144,10 @@ class StudyFolder:
         return self
 
     def define(self, definition: Definition) -> bool:
-        """Record what the study is; True when it is new. Raises BadStudy when the folder holds another one."""
+        """Record what the study is, and where its tables lie now; True when it is new.
+
+        Raises BadStudy when the folder holds another one.
+        """
         if not self.definition_file.exists():
             write_json(self.definition_file, asdict(definition))
             return True
@@ -158,6 +162,15 @@ class StudyFolder:
                 f"{self.root}: this study records its trials in {kept.database or self.journal}, --database says "
                 f"{definition.database}"
             )
+        began = kept.identity.rpartition("/")[0]
+        if began not in ("", self.name):  # renamed, or a copy, which must not carry out what the other does
+            raise BadStudy(
+                f"{self.root}: this study began as {began!r}, and its trials are in {kept.database} under that name; "
+                f"give its folder that name again"
+            )
+        now = replace(kept, train=definition.train, probe=definition.probe, test=definition.test)
+        if now != kept:  # tables of the same content, moved, or the study's own probe with its folder
+            write_json(self.definition_file, asdict(now))
         return False
 
     def definition(self) -> Definition:

@@ -11,7 +11,7 @@ from mlflow.entities import Metric
 from ray.air.integrations.mlflow import MLflowLoggerCallback
 
 from core.config import Config
-from study.told import Seen, Told
+from study.told import Seen, Told, spared
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells of every table that it makes
 logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -20,11 +20,14 @@ logging.getLogger("alembic").setLevel(logging.WARNING)
 class MLflow(Told, MLflowLoggerCallback):
     """Writes one experiment of this name into FILE, or to the server that MLFLOW_TRACKING_URI names."""
 
+    tool = "mlflow"
+
     def __init__(self, file: Path, experiment: str, base: Config) -> None:
         where = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{file.resolve()}"
         super().__init__(tracking_uri=where, experiment_name=experiment)
         self.target, self.folder, self.base, self.failed = file, file.parent, base, set()
 
+    @spared
     def log_trial_start(self, trial: Any) -> None:
         """Go on with the run of a training that was interrupted; what it trains again has the same values."""
         seen = Seen.of(trial, self.folder, self.base)
@@ -34,6 +37,7 @@ class MLflow(Told, MLflowLoggerCallback):
                 self._trial_runs[seen] = run.info.run_id
         super().log_trial_start(trial)
 
+    @spared
     def log_trial_result(self, iteration: int, trial: Any, result: dict[str, Any]) -> None:
         """All figures of an epoch at once: one by one, they would take a second of the driver's time."""
         seen = Seen.of(trial, self.folder, self.base)

@@ -127,6 +127,7 @@ Memory = Annotated[
     typer.Option(
         "--memory-per-trial",
         min=0.1,
+        max=2**20,
         metavar="GIB",
         help="GiB that one training may allocate. Default: no limit.",
         rich_help_panel=MACHINE,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from core.config import Config, flatten, to_dict
 from core.errors import BadConfig, nearest
@@ -15,7 +16,7 @@ from study.parameters import Choice, Range, Value
 from study.settings import recorded
 from study.space import Plan, Space
 
-_KINDS = ("Range", "int", "float")  # members of unions, which pydantic puts into a path
+_KINDS = ("Range", "bool", "int", "float", "str", "values")  # what pydantic puts into a path and nobody wrote there
 _FIELDS = [each.name for kind in (Plan, Space, Range, Choice) for each in fields(kind)]
 
 
@@ -24,7 +25,12 @@ def read_space(name: str) -> tuple[str, str]:
     path = Path(name)
     shipped = files("search_spaces") / f"{name.removesuffix('.toml')}.toml"
     if path.is_file():
-        text = path.read_text(encoding="utf-8")
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as odd:
+            raise BadConfig(
+                f"{path}: byte {odd.start} is no UTF-8; expected a TOML file, which is text in UTF-8"
+            ) from None
     elif shipped.is_file():
         text = shipped.read_text(encoding="utf-8")
     else:
@@ -58,18 +64,27 @@ def build_space(data: dict[str, Any], where: str) -> Space:
     try:
         space = TypeAdapter(Space).validate_python(data)
     except ValidationError as error:
-        # A parameter is tried as a Range and as a Choice; what fits it worse only adds noise.
-        problems = [p for p in error.errors() if "Choice" not in p["loc"]] or error.errors()
-        path = ".".join(part for part in map(str, problems[0]["loc"]) if part not in _KINDS and "[" not in part)
-        if problems[0]["type"] == "dict_type" and path.startswith("controls."):
-            raise BadConfig(f'{where}: {path} = {problems[0]["input"]!r}: expected a table, or "base"') from None
-        value = "" if isinstance(problems[0]["input"], dict) else f" = {problems[0]['input']!r}"
-        hint = nearest(str(problems[0]["loc"][-1]), _FIELDS) if "nexpected" in problems[0]["msg"] else ""
-        raise BadConfig(f"{where}: {path}{value}: {problems[0]['msg']}{hint}") from None
+        problem, found, expected = told(error)
+        if problem["type"] == "dict_type" and found.startswith("controls."):
+            raise BadConfig(f'{where}: {found}: expected a table, or "base"') from None
+        hint = nearest(str(problem["loc"][-1]), _FIELDS) if "nexpected" in expected else ""
+        raise BadConfig(f"{where}: {found}: {expected}{hint}") from None
     try:
         return space.checked()
     except BadConfig as mistake:
         raise BadConfig(f"{where}: {mistake}") from None
+
+
+def told(error: ValidationError) -> tuple[ErrorDetails, str, str]:
+    """Of what is wrong with a space, the problem to tell of: itself, its dotted path and value, what was expected."""
+    # A parameter is tried as a Range and as a Choice; what fits it worse only adds noise.
+    problems = [p for p in error.errors() if "Choice" not in p["loc"]] or error.errors()
+    problem = next((p for p in problems if p["type"] == "finite_number"), problems[0])
+    path = ".".join(part for part in map(str, problem["loc"]) if part not in _KINDS and "[" not in part)
+    value = "" if isinstance(problem["input"], dict) else f" = {problem['input']!r}"
+    # A setting is tried as everything that one may be, which pydantic tells of one by one.
+    expected = "expected true or false, a number or a text" if problem["loc"][-1:] == ("bool",) else problem["msg"]
+    return problem, path + value, expected
 
 
 def with_settings(text: str, settings: dict[str, Value], where: str) -> tuple[Space, str]:

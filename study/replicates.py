@@ -59,9 +59,11 @@ def leaders(trials: Sequence[TrialRecord], top: int) -> list[int]:
     """
     found: list[TrialRecord] = []
     for trial in best_first(trials):
+        if len(found) == top:
+            break  # thousands of others would each be compared with all before them
         if trial.state in _SCORED and all(trial.config != other.config for other in found):
             found.append(trial)
-    return [trial.number for trial in found[:top]]
+    return [trial.number for trial in found]
 
 
 def with_own(study: optuna.Study, leading: list[int]) -> tuple[list[int], int | None]:

@@ -97,7 +97,7 @@ class Space:
         return override(self.base(), values, "space")
 
     def checked(self) -> "Space":
-        """The same with the ends of every range in the type of its field, by which it is whole or not.
+        """The same with every range's ends and every choice in the type of its field, by which a range is whole or not.
 
         The configuration is built at every end of every range, and at every pair of ends, before anything is spent.
         Raises BadConfig.
@@ -151,13 +151,13 @@ def _checked(space: Space) -> Space:
 
 
 def _typed(space: Space, name: str) -> Range | Choice:
-    """A parameter that fits its field at every end, with the ends of a range as the configuration holds them."""
+    """A parameter that fits its field at every end, with its ends as the configuration holds them."""
     parameter = space.space[name]
-    built = [_build(space, {name: end}) for end in parameter.ends()]
+    built = (_build(space, {name: end}) for end in parameter.ends())
+    ends = [flatten(to_dict(config))[name] for config in built if config]
     if isinstance(parameter, Choice):
-        return parameter
-    low, high = (flatten(to_dict(config))[name] for config in built if config)
-    return replace(parameter, low=low, high=high)
+        return replace(parameter, choices=ends)
+    return replace(parameter, low=ends[0], high=ends[1])
 
 
 def _build(space: Space, ends: dict[str, Value]) -> Config | None:

@@ -71,9 +71,11 @@ def standing(folder: StudyFolder) -> Standing:
     holder = driver(folder.root)
     searched = best_first(found["search" if "search" in found else "replicates"])
     verdict = _verdict(folder)
+    # Where no start has recorded what it asked for, the plan may have been of more than there was to train.
+    is_open = any(one.unfinished or one.ended < (planned_of(studies.get(one.name)) or 0) for one in phases)
     if holder and holder.lives is not False:
         state = "running" if holder.lives else "perhaps running"
-    elif verdict and not any(one.unfinished for one in phases):
+    elif verdict and not is_open:
         state = "decided"
     else:
         state = "stopped" if any(found.values()) else "defined"

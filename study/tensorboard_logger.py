@@ -11,6 +11,8 @@ from study.told import Told
 class TensorBoard(Told, TBXLoggerCallback):
     """Writes FOLDER/PHASE/NUMBER; one scalar per figure and epoch, and the settings as hyperparameters."""
 
+    tool = "tensorboard"
+
     def __init__(self, folder: Path, phase: str, base: Config) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.target, self.folder, self.base, self.failed = folder, folder / phase, base, set()

@@ -1,13 +1,19 @@
-"""What TensorBoard and MLflow are told: trainings by their own names and settings, in place of Tune's trials."""
+"""What TensorBoard and MLflow are told: trainings by their own names and settings, in place of Tune's trials.
+
+They are for looking, and end no study: one that refuses what it is told is named once, and told no more.
+"""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 from ray.air.constants import TRAINING_ITERATION
 
 from core.config import Config, differences, from_dict
+from core.console import err
 from core.mirror import publish
 from study.folder import training_name
 from study.trainable import FAILED, VALUE
@@ -45,21 +51,51 @@ class Seen:
         Path(self.local_path).mkdir(parents=True, exist_ok=True)
 
 
-class Told:
-    """Goes before one of Ray's logger callbacks: hands it trainings as Seen, and each epoch's figures by name."""
+def spared(call: Callable[..., None]) -> Callable[..., None]:
+    """A method of Told, such that whatever the tool refuses ends the telling alone."""
 
+    @wraps(call)
+    def telling(self: "Told", *words: Any, **more: Any) -> None:
+        if self.refused:
+            return
+        try:
+            call(self, *words, **more)
+        except Exception as error:  # noqa: BLE001  each tool has errors of its own
+            self.refused = True
+            why = next(iter(str(error).splitlines()), type(error).__name__)
+            told = f"--log {self.tool}: {why}; nothing more of this phase is logged, and the study goes on"
+            err.print(told, style="yellow", markup=False)
+
+    return telling
+
+
+class Told:
+    """Goes before one of Ray's logger callbacks: hands it trainings as Seen, and each epoch's figures by name.
+
+    tool: as --log names it. refused: whether it is told no more.
+    """
+
+    tool: str
     target: Path
     folder: Path
     base: Config
     failed: set[int]
+    refused = False
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune saves its callbacks for restores of its own, which a study never does
 
+    @spared
+    def setup(self, *words: Any, **more: Any) -> None:
+        """Before the first training."""
+        super().setup(*words, **more)  # type: ignore[misc]
+
+    @spared
     def log_trial_start(self, trial: Any) -> None:
         """A training was handed to a worker, or goes on."""
         super().log_trial_start(Seen.of(trial, self.folder, self.base))  # type: ignore[misc]
 
+    @spared
     def log_trial_result(self, iteration: int, trial: Any, result: dict[str, Any]) -> None:
         """An epoch was scored, or the training failed."""
         seen = Seen.of(trial, self.folder, self.base)
@@ -74,11 +110,13 @@ class Told:
             self.failed.add(seen.number)
         return {VALUE: result[VALUE], **json.loads(result["figures"])} if VALUE in result else {}
 
+    @spared
     def log_trial_end(self, trial: Any, failed: bool = False) -> None:
         """The training ended."""
         seen = Seen.of(trial, self.folder, self.base)
         super().log_trial_end(seen, failed or seen.number in self.failed)  # type: ignore[misc]
 
+    @spared
     def on_experiment_end(self, trials: list[Any], **_info: Any) -> None:
         """Upload what was written, where the study lies on object storage."""
         if self.target.exists():

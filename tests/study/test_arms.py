@@ -103,6 +103,7 @@ def test_settings_reach_a_single_arm() -> None:
         (TWO + 'b = {"training.epochs" = 4}', r"training.epochs differ \(a 10, b 4\): expected the same budget"),
         (TWO + '[arms.b.space]\n"loss.alpha" = {low=0.0, high=1.0}', r"arms.b.space: expected study.trials"),
         ("[study]\nseeds = 2\n" + TWO + 'b = {"loss.alpha" = 1.0}', r"study.seeds = 2: .*greater than or equal to 3"),
+        (TWO + 'b = {"loss.alpha" = inf}', r"arms.b.loss.alpha = inf: Input should be a finite number"),
         (TWO + 'b = {"loss.alpha" = }', r"not TOML"),
     ],
 )

@@ -122,7 +122,8 @@ def test_a_cluster_that_cannot_be_joined_is_one_sentence(failure: Exception, mon
         _ = Cluster(1, None, None, None, []).slots
 
 
-def test_a_cluster_of_ones_own_is_never_somebody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("told", [None, "", "local"])
+def test_a_cluster_of_ones_own_is_never_somebody_elses(told: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, Any] = {}
 
     def remember(**options: Any) -> None:
@@ -131,9 +132,21 @@ def test_a_cluster_of_ones_own_is_never_somebody_elses(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(ray, "init", remember)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    if told is not None:
+        monkeypatch.setenv("RAY_ADDRESS", told)
     with pytest.raises(ConnectionError):
         _ = Cluster(1, None, None, None, []).slots
     assert asked["address"] == "local"
+
+
+@pytest.mark.parametrize(("told", "switch"), [("", "0"), ("local", "0"), ("10.0.0.1:6379", "None")])
+def test_a_cluster_of_ones_own_is_told_to_stay_on_loopback(told: str, switch: str) -> None:
+    """That the switch keeps it there is seen where a whole study runs; Ray reads it when it is imported."""
+    name = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+    environment = {key: value for key, value in os.environ.items() if key != name} | {"RAY_ADDRESS": told}
+    code = f"import os, study.cluster; print(os.environ.get({name!r}))"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == switch
 
 
 def test_trials_share_memory_where_they_have_a_limit(nodes: Callable[..., None]) -> None:

@@ -110,6 +110,16 @@ def test_a_study_that_has_begun_keeps_its_probe(folder: StudyFolder, train: Slic
         folder.define(again)
 
 
+def test_a_study_goes_on_where_its_folder_and_its_tables_were_moved_to(
+    folder: StudyFolder, train: SliceTable, tmp_path: Path
+) -> None:
+    folder.define(defined(folder, train, None))
+    moved = StudyFolder(folder.root.rename(tmp_path / "yours"))
+    elsewhere = train.path.rename(tmp_path / "elsewhere.arrow")
+    assert not moved.define(define(moved, "small", "", (), 0, elsewhere, None, None, None))
+    Phases(moved, moved.definition(), None).audit()  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("role", "told"),
     [

@@ -17,7 +17,7 @@ from ray.tune.search import Searcher
 
 from core.config import to_dict
 from core.errors import Halted, Overtaken
-from study import execution
+from study import deaths, execution
 from study.deaths import PATIENCE
 from study.folder import TableReference
 from study.ledger import Ledger, open_study
@@ -50,11 +50,13 @@ class Cluster:
     """In place of Tune: one trial after the other, each on the node that `place` says by its number and earlier tries.
 
     On the bad node every worker dies before it has trained an epoch, and so do those of guilty trials everywhere.
-    begun, deaths: by trial. kill_at: the trial that the driver is killed at when it is asked for.
+    begun, deaths: by trial. kill_at: the trial that the driver is killed at when it is asked for. nodes: whether each
+    lives, as Ray tells.
     """
 
     def __init__(self, place: Callable[[int, int], str]) -> None:
         self.place, self.guilty, self.kill_at = place, set[int](), -1
+        self.nodes = [False, True]
         self.begun, self.deaths = Counter[int](), Counter[int]()
         self.study = open_study(InMemoryStorage(), "search")
 
@@ -127,6 +129,7 @@ def cluster_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Cluster]:
                 cluster.fit(*self.parts)
 
         monkeypatch.setattr(execution.tune, "Tuner", Tuner)
+        monkeypatch.setattr(deaths.ray, "nodes", lambda: [{"Alive": alive} for alive in cluster.nodes])
         monkeypatch.setattr(execution.FIFOScheduler, "choose_trial_to_run", lambda *_: None)
         return cluster
 
@@ -211,6 +214,22 @@ def test_what_a_checkpoint_replays_does_not_speak_for_its_node(cluster_of: Calla
     with pytest.raises(Halted, match=f"node {BAD}: 3 trials in a row"):
         cluster.call()
     assert cluster.states() == [RUNNING] * 3
+
+
+def test_a_cluster_without_a_node_halts_the_study_instead_of_waiting_for_one(
+    cluster_of: Callable[..., Cluster], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the raylet of the one machine was killed."""
+    monkeypatch.setattr(deaths, "LOOK", 0.0)
+
+    def place(number: int, tries: int) -> str:
+        cluster.nodes = [False, number < 1]
+        return GOOD
+
+    cluster = cluster_of(place)
+    with pytest.raises(Halted, match="Ray has no node left: its raylet was killed"):
+        cluster.call()
+    assert cluster.states() == [COMPLETE, COMPLETE]
 
 
 def test_a_study_that_another_driver_took_over_ends_with_one_sentence(

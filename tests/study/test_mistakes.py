@@ -43,6 +43,7 @@ def _ended(monkeypatch: pytest.MonkeyPatch, program: str, *words: str) -> int:
         ("study.search --sapce demo", "did you mean --space?"),
         ("study.search --gpus-per-trial 1.5", "--gpus-per-trial: 1.5, expected a share of one GPU, from 0 to 1, or a"),
         ("study.ablation --gpus-per-trial inf", "--gpus-per-trial: inf, expected a share"),
+        ("study.search --memory-per-trial inf", "'--memory-per-trial': Input should be less than or equal to"),
         ("study.search --trials many", "'--trials': Input should be a valid integer"),
         ("study.report smal", "did you mean small?"),
         ("core.train --best smal", "did you mean small?"),

@@ -1,7 +1,9 @@
 """Which trials are replicated, and that every pair of trial and seed is handed out once."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.trial import TrialState
@@ -41,6 +43,20 @@ def test_places_left_open_go_to_those_stopped_last() -> None:
 def test_equal_configurations_count_once() -> None:
     study = _study([(FULL, 9, 0.2, 0.1), (FULL, 9, 0.4, 0.1), (FULL, 9, 0.3, 0.2)])
     assert leaders(records_of(study), 3) == [1, 2]
+
+
+def test_leaders_of_thousands_are_not_compared_with_each_other() -> None:
+    class Counted(dict[str, Any]):
+        compared = 0
+
+        def __ne__(self, other: object) -> bool:
+            Counted.compared += 1
+            return not self == other
+
+    records = records_of(_study([(FULL, 9, number / 100, number / 100) for number in range(50)]))
+    counted = [replace(record, config=Counted(record.config or {})) for record in records]
+    assert leaders(counted, 3) == [49, 48, 47]
+    assert Counted.compared == 1 + 2
 
 
 def test_a_study_without_scores_has_no_leaders() -> None:

@@ -1,5 +1,6 @@
 """Search spaces: the shipped ones load, and every mistake is told with its file and dotted path."""
 
+import math
 from pathlib import Path
 
 import optuna
@@ -119,6 +120,31 @@ def test_settings_change_the_space_and_its_text() -> None:
         with_settings(text, {"study.seed": 2**32}, "mine.toml")
     with pytest.raises(BadConfig, match=r"--set training.epochs=4: expected a path under fixed or study"):
         with_settings(text, {"training.epochs": 4}, "mine.toml")
+    with pytest.raises(BadConfig, match=r"toml: fixed.training.clip = inf: Input should be a finite number"):
+        with_settings(text, {"fixed.training.clip": math.inf}, "mine.toml")
+    with pytest.raises(
+        BadConfig, match=r"toml: fixed.training.epochs = \[4\]: expected true or false, a number or a t"
+    ):
+        with_settings(text, {"fixed.training.epochs": [4]}, "mine.toml")  # type: ignore[dict-item]
+
+
+def test_a_file_that_is_no_utf_8_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes("[study]\n# für uns\ntrials = 3\n".encode("latin-1"))
+    with pytest.raises(BadConfig, match=r"mine.toml: byte 11 is no UTF-8; expected a TOML file"):
+        load_space(str(path))
+
+
+def test_choices_are_held_as_their_field_holds_them() -> None:
+    """Of several kinds, a column of trials.parquet could not be written."""
+    text = HEAD + '"training.batch" = { choices = ["8", 16.0, 32] }\n"loss.alpha" = { choices = [true, 0, 0.5] }\n'
+    space = parse_space(text, "mine.toml")
+    found = {name: parameter.ends() for name, parameter in space.space.items()}
+    assert found == {"training.batch": (8, 16, 32), "loss.alpha": (1.0, 0.0, 0.5)}
+    assert {name: {type(end) for end in ends} for name, ends in found.items()} == {
+        "training.batch": {int},
+        "loss.alpha": {float},
+    }
 
 
 def test_the_papers_choice_is_found_where_the_space_holds_it() -> None:

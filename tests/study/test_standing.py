@@ -69,7 +69,8 @@ def test_the_trials_that_were_asked_for_count_and_not_the_spaces(stored: Stored)
     assert (found.state, found.phase, found.phases[0].total) == ("decided", "replicates", 4)
     stored.ask(12)
     found = standing(stored.folder)
-    assert (found.phase, found.phases[0].ended, found.phases[0].total) == ("search", 4, 12)
+    assert (found.state, found.phase) == ("stopped", "search")
+    assert (found.phases[0].ended, found.phases[0].total) == (4, 12)
 
 
 def test_a_driver_is_seen_while_it_lives(stored: Stored, capsys: pytest.CaptureFixture[str]) -> None:

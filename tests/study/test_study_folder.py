@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import BadStudy
+from study.events import Events
 from study.folder import Definition, StudyFolder, TableReference, find_study
 from study.settings import recorded
 
@@ -17,8 +18,9 @@ DEFINITION = Definition(
 def test_the_same_definition_goes_on_even_if_tables_moved(tmp_path: Path) -> None:
     folder = StudyFolder(tmp_path / "mine")
     assert folder.define(DEFINITION)
-    assert not folder.define(replace(DEFINITION, train=TableReference("elsewhere.arrow", "a" * 32)))
-    assert folder.definition() == DEFINITION
+    moved = replace(DEFINITION, train=TableReference("elsewhere.arrow", "a" * 32))
+    assert not folder.define(replace(moved, space_name="other", families=("blur",)))
+    assert folder.definition() == moved
 
 
 @pytest.mark.parametrize(
@@ -82,6 +84,20 @@ def test_another_database_is_refused_and_none_means_the_same_again(tmp_path: Pat
     told = "records its trials in postgresql://here/trials, --database says postgresql://there/trials"
     with pytest.raises(BadStudy, match=told):
         folder.define(replace(DEFINITION, database="postgresql://there/trials"))
+
+
+def test_a_study_with_a_database_keeps_the_name_that_it_began_with(tmp_path: Path) -> None:
+    """Its trials are found by that name: under another one it would begin anew, among the checkpoints of the old."""
+    kept = replace(DEFINITION, database="postgresql://here/trials", identity="mine/1234")
+    folder = StudyFolder(tmp_path / "mine")
+    folder.define(kept)
+    assert not folder.define(kept)
+    renamed = StudyFolder(folder.root.rename(tmp_path / "yours"))
+    assert Events(renamed, renamed.definition()).named("search") == "mine/1234/search"
+    with pytest.raises(BadStudy, match="this study began as 'mine', and its trials are in postgresql://here/trials"):
+        renamed.define(kept)
+    older = replace(kept, identity="1234")
+    assert Events(folder, older).named("search") == "mine/1234/search"
 
 
 def test_a_damaged_definition_is_one_sentence(tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ import pytest
 from core.config import Config, override, to_dict
 from core.errors import BadConfig
 from study import tracking
+from study.mlflow_logger import MLflow
 from study.options import Tool
 from study.tensorboard_logger import TensorBoard
-from study.told import Seen
+from study.told import Seen, Told
 from study.tracking import require_packages
 
 BASE = Config()
@@ -56,3 +57,56 @@ def test_an_epoch_becomes_figures_and_a_failure_none(tmp_path: Path) -> None:
     (events,) = (tmp_path / "search" / "00003").glob("events.out.tfevents.*")
     assert b"ray/tune/objective" in events.read_bytes()
     assert b"ray/tune/loss" in events.read_bytes()
+
+
+class _Locked:
+    """In place of one of Ray's callbacks."""
+
+    asked = 0
+
+    def log_trial_start(self, seen: Seen) -> None:
+        self.asked += 1
+        raise RuntimeError("database is locked\n[SQL: SELECT ...]")
+
+    def log_trial_result(self, iteration: int, seen: Seen, figures: dict[str, float]) -> None:
+        self.asked += 1
+
+    def log_trial_end(self, seen: Seen, failed: bool) -> None:
+        self.asked += 1
+
+
+class _Tool(Told, _Locked):
+    tool, base = "mlflow", BASE
+
+
+def test_a_tool_that_refuses_is_named_once_and_ends_no_study(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tool = _Tool()
+    tool.folder, tool.failed = tmp_path, set()
+    for number in (3, 4):
+        tool.log_trial_start(_trial(number))
+        tool.log_trial_result(1, _trial(number), {"epoch": 1, "objective": 0.4, "figures": "{}"})
+        tool.log_trial_end(_trial(number))
+    tool.on_experiment_end([])
+    assert tool.asked == 1
+    assert capsys.readouterr().err == (
+        "--log mlflow: database is locked; nothing more of this phase is logged, and the study goes on\n"
+    )
+
+
+def test_what_mlflow_is_told_in_a_way_of_its_own_ends_no_study_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def away(_: MLflow) -> None:
+        raise ConnectionError("the server is away")
+
+    monkeypatch.setattr(MLflow, "_client", away)
+    result = {"epoch": 1, "objective": 0.4, "figures": "{}"}
+    for call in (lambda tool: tool.log_trial_start(_trial()), lambda tool: tool.log_trial_result(1, _trial(), result)):
+        tool = MLflow(tmp_path / "mlflow.db", "mine/search", BASE)
+        tool._trial_runs, tool.mlflow_util = {}, SimpleNamespace(experiment_id=1)
+        call(tool)
+        assert capsys.readouterr().err.startswith(
+            "--log mlflow: the server is away; nothing more of this phase is logged"
+        )
