@@ -10,31 +10,32 @@ prediction.json         detectors, scale and threshold of the maps, rule of the 
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from core.durable import replacing, write_json
 from core.errors import BadInput, BadVolume
+from core.prediction.earlier import REPLACED, SCORES, SLICE_SCORES, TOLD, Earlier, read_earlier
 from core.prediction.mosaic import mosaic
 from core.prediction.volume import Prediction, Predictor, Rule, opened
 from core.prediction.writing import SLICE_COLUMNS, VOLUME_COLUMNS, slice_rows, volume_row, write_nifti, write_table
 from core.provenance import provenance
 from core.slices.files import printable, stem
 
-_TABLES = ("scores.csv", "slice_scores.csv")
-_TOLD = "prediction.json"
 _MAP = "anomaly map, calibrated, 0 to 1"
 _MASK = "anomaly map at its threshold"
-_REPLACED = "and it would be replaced; expected another --out folder, or this file elsewhere"
 _UNLIKE = 0.1  # of the tissue; healthy scans that are prepared like the training scans have 0.01
 
 
 class Output:
     """Writes each scan's files at once, and the tables of all at the end, or when the scans are interrupted.
+
+    The tables keep the rows of other scans that were scored in the same way.
 
     unlike: scans whose map is high in so much of the tissue that its scale hardly holds for them, and how much that is.
     """
@@ -49,7 +50,8 @@ class Output:
         self._threshold: float | None = None
 
     def require_own(self, scans: Sequence[Path]) -> None:
-        """Raise BadInput where these scans' results would replace a scan, or a file that no earlier call wrote.
+        """Raise BadInput where these scans' results would replace a scan, a file that no earlier call wrote, or
+        rows of other scans that were scored otherwise, which one table cannot hold beside these.
 
         Maps and masks tell in their header that they are such. Pictures and tables cannot, so they are taken for an
         earlier call's where it left prediction.json, or any map if it was killed before that.
@@ -60,15 +62,21 @@ class Output:
         maps = [path for path in maps if path.is_file()]
         for path in maps:
             if os.path.realpath(path) in given:
-                raise BadInput(f"{path}: is one of the scans, {_REPLACED}")
+                raise BadInput(f"{path}: is one of the scans, {REPLACED}")
             if not _is_map(path):
-                raise BadInput(f"{path}: no earlier core.predict wrote it, {_REPLACED}")
-        if maps or _is_told(self.folder / _TOLD):
+                raise BadInput(f"{path}: no earlier core.predict wrote it, {REPLACED}")
+        before = read_earlier(self.folder)
+        if others := [row[0] for row in before.without(names).volumes if not self._scored_alike(before.told)]:
+            raise BadInput(
+                f"{self.folder / SCORES}: has scores of {others[0]} by other detectors or another rule, which would be "
+                "lost; expected another --out folder"
+            )
+        if maps or before.told:
             return
         pictures = [path for name in names if self.pictures for path in self._pictures(name)]
-        for path in (*pictures, *(self.folder / name for name in (*_TABLES, _TOLD))):
+        for path in (*pictures, *(self.folder / name for name in (SCORES, SLICE_SCORES, TOLD))):
             if path.is_file():
-                raise BadInput(f"{path}: no earlier core.predict wrote it, {_REPLACED}")
+                raise BadInput(f"{path}: no earlier core.predict wrote it, {REPLACED}")
 
     def keep(self, name: str, prediction: Prediction) -> None:
         """Write one scan's map, mask and pictures."""
@@ -99,10 +107,26 @@ class Output:
         """
         if not self._rows:
             return
-        volumes, slices = (self.folder / name for name in _TABLES)
-        write_table(volumes, VOLUME_COLUMNS, (volume for volume, _ in self._rows))
-        write_table(slices, SLICE_COLUMNS, (row for _, rows in self._rows for row in rows))
-        detectors = [
+        before = read_earlier(self.folder).without([str(volume[0]) for volume, _ in self._rows])
+        if not self._scored_alike(before.told):
+            before = Earlier([], [], {})
+        volumes: list[Sequence[object]] = [*before.volumes, *(volume for volume, _ in self._rows)]
+        slices: list[Sequence[object]] = [*before.slices, *(row for _, rows in self._rows for row in rows)]
+        write_table(self.folder / SCORES, VOLUME_COLUMNS, sorted(volumes, key=_name))
+        write_table(self.folder / SLICE_SCORES, SLICE_COLUMNS, sorted(slices, key=_name))
+        content = {
+            "detectors": self._described(),
+            "threshold": self._threshold,
+            "volume_score": self.rule,
+            "skipped": [list(each) for each in skipped],
+            "unfinished": unfinished,
+            "unlike": before.told.get("unlike", {}) | self.unlike,
+            "provenance": provenance(self.predictors[0].device),
+        }
+        write_json(self.folder / TOLD, content)
+
+    def _described(self) -> list[dict[str, Any]]:
+        return [
             {
                 "detector": one.name,
                 "preprocessing": asdict(one.preprocessing),
@@ -112,16 +136,11 @@ class Output:
             }
             for one in self.predictors
         ]
-        content = {
-            "detectors": detectors,
-            "threshold": self._threshold,
-            "volume_score": self.rule,
-            "skipped": [list(each) for each in skipped],
-            "unfinished": unfinished,
-            "unlike": self.unlike,
-            "provenance": provenance(self.predictors[0].device),
-        }
-        write_json(self.folder / _TOLD, content)
+
+    def _scored_alike(self, told: Mapping[str, Any]) -> bool:
+        """Whether an earlier call, by what it told, used the same detectors and the same rule."""
+        mine = {"detectors": self._described(), "volume_score": self.rule}
+        return bool(json.loads(json.dumps(mine)) == {key: told.get(key) for key in mine})
 
     def _map(self, name: str) -> Path:
         return self.folder / f"{name}_anomaly.nii.gz"
@@ -144,8 +163,5 @@ def _is_map(path: Path) -> bool:
         return False
 
 
-def _is_told(path: Path) -> bool:
-    try:
-        return "volume_score" in json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError):
-        return False
+def _name(row: Sequence[object]) -> str:
+    return str(row[0])

@@ -53,6 +53,47 @@ def test_what_a_killed_call_left_is_replaced(detector: Path, store: Store, tmp_p
     assert done.returncode == 0, done.stderr
 
 
+def test_scans_that_are_scored_one_by_one_have_the_tables_of_one_call(
+    detector: Path, store: Store, tmp_path: Path
+) -> None:
+    for seed, name in enumerate("ab"):
+        store(f"{name}.nii.gz", head(seed))
+    assert program("detector", "scans", "--out", "at-once", cwd=tmp_path).returncode == 0
+    for name in "bab":
+        done = program("detector", f"scans/{name}.nii.gz", "--out", "each", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    for name in ("scores.csv", "slice_scores.csv"):
+        assert (tmp_path / "each" / name).read_bytes() == (tmp_path / "at-once" / name).read_bytes()
+
+
+def test_rows_of_scans_that_were_scored_otherwise_are_not_lost(detector: Path, store: Store, tmp_path: Path) -> None:
+    for seed, name in enumerate("ab"):
+        store(f"{name}.nii.gz", head(seed))
+    assert program("detector", "scans", "--out", "out", cwd=tmp_path).returncode == 0
+    before = files(tmp_path)
+    done = program("detector", "scans/b.nii.gz", "--out", "out", "--volume-score", "mean", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: out/scores.csv: has scores of a by other detectors or another rule, which would be lost; expected "
+        "another --out folder\n"
+    )
+    assert files(tmp_path) == before
+    done = program("detector", "scans", "--out", "out", "--volume-score", "mean", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("text", ["volume;score\na;1\n", "", 'volume,score\n"a,1\n', "\xff"])
+def test_a_table_that_was_changed_is_not_replaced(text: str, detector: Path, store: Store, tmp_path: Path) -> None:
+    store("a.nii.gz", head(1))
+    assert program("detector", "scans", "--out", "out", cwd=tmp_path).returncode == 0
+    (tmp_path / "out" / "scores.csv").write_bytes(text.encode("latin-1"))
+    before = files(tmp_path)
+    done = program("detector", "scans", "--out", "out", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: out/scores.csv: is not as core.predict wrote it, and it would be replaced")
+    assert files(tmp_path) == before
+
+
 def test_a_scan_is_not_replaced_by_its_map(detector: Path, store: Store, tmp_path: Path) -> None:
     """A map that is scored in its turn, from a folder of links."""
     scan = store("a.nii.gz", head(1))
