@@ -132,7 +132,7 @@ def load_detector(folder: Path, device: torch.device | str = "cpu") -> tuple[nn.
             json.loads(fetch(folder / "config.json").read_text(encoding="utf-8")), str(folder / "config.json")
         )
         weights = load_file(fetch(folder / "model.safetensors"))
-    except FileNotFoundError as missing:
+    except (FileNotFoundError, NotADirectoryError) as missing:
         raise BadInput(f"{missing.filename}: not found; expected a folder written by core.train") from None
     except (ValueError, SafetensorError) as damaged:
         raise BadInput(f"{folder}: cannot be read as a detector: {damaged}") from None
