@@ -126,9 +126,8 @@ def test_mistakes_leave_nothing(folder: Path, tmp_path: Path, monkeypatch: pytes
         export(folder, tmp_path / "detector.pth")
     with pytest.raises(BadInput, match=r"nowhere/config.json: not found"):
         export(tmp_path / "nowhere", tmp_path / "detector.pt2")
-    (tmp_path / "file").touch()
-    with pytest.raises(BadInput, match=r"file/config.json: not found"):
-        export(tmp_path / "file", tmp_path / "detector.pt2")
+    with pytest.raises(BadInput, match=r"config.json/config.json: not found; expected a folder"):
+        export(folder / "config.json", tmp_path / "detector.pt2")
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     with pytest.raises(BadInput, match=r"needs the package onnxscript; pip install"):
         export(folder, tmp_path / "detector.onnx")
