@@ -1,11 +1,13 @@
 """Trials recorded in PostgreSQL: a real server, started here, and restarted in the middle of a study."""
 
+import gc
 import os
 import pwd
 import shutil
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,6 +63,10 @@ def server() -> Iterator[Server]:
     try:
         yield made
     finally:
+        with warnings.catch_warnings():
+            # SQLAlchemy's pools close what they hold when they are collected, which would be in another test.
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
         made.stop()
         shutil.rmtree(root)
 
