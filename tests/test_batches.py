@@ -84,7 +84,8 @@ def test_processes_end_with_a_training_that_is_given_up(healthy: SliceTable) -> 
 
 def test_a_notebook_is_still_one_afterwards(healthy: SliceTable, monkeypatch: pytest.MonkeyPatch) -> None:
     main = sys.modules["__main__"]
-    monkeypatch.delattr(main, "__file__", raising=False)  # whose absence tells libraries that they are used interactively
+    # Its absence tells libraries that they are used interactively.
+    monkeypatch.delattr(main, "__file__", raising=False)
     epoch = Batches(FPI, healthy, 3, np.arange(len(healthy)), torch.device("cpu"), 2).epoch(1)
     next(epoch)
     assert not hasattr(main, "__file__")
