@@ -14,34 +14,42 @@ REPLACED = "and it would be replaced; expected another --out folder, or this fil
 
 
 class Earlier(NamedTuple):
-    """Rows of scores.csv and of slice_scores.csv, and what prediction.json tells; empty where no call ended before."""
+    """Rows of scores.csv and of slice_scores.csv, scans that are `unlike`, and all that prediction.json tells."""
 
     volumes: list[list[str]]
     slices: list[list[str]]
+    unlike: dict[str, float]
     told: dict[str, Any]
 
     def without(self, names: Sequence[str]) -> "Earlier":
         """What is left when these scans are scored again."""
         again = set(names)
-        unlike = {name: share for name, share in self.told.get("unlike", {}).items() if name not in again}
-        volumes, slices = ([row for row in rows if row[0] not in again] for rows in self[:2])
-        return Earlier(volumes, slices, self.told | {"unlike": unlike})
+        volumes, slices = ([row for row in rows if row[0] not in again] for rows in (self.volumes, self.slices))
+        unlike = {name: share for name, share in self.unlike.items() if name not in again}
+        return Earlier(volumes, slices, unlike, self.told)
+
+
+NOTHING = Earlier([], [], {}, {})
 
 
 def read_earlier(folder: Path) -> Earlier:
-    """Raises BadInput where prediction.json stands beside a table that `core.predict` did not write so."""
+    """NOTHING where no call ended before.
+
+    Raises BadInput where prediction.json stands beside a table that is not as `core.predict` writes it.
+    """
     try:
         told = json.loads((folder / TOLD).read_text(encoding="utf-8"))
-        told["volume_score"]
+        _, unlike = told["volume_score"], dict(told["unlike"])
     except (OSError, ValueError, TypeError, KeyError):
-        return Earlier([], [], {})
-    return Earlier(_rows(folder / SCORES, VOLUME_COLUMNS), _rows(folder / SLICE_SCORES, SLICE_COLUMNS), told)
+        return NOTHING
+    return Earlier(_rows(folder / SCORES, VOLUME_COLUMNS), _rows(folder / SLICE_SCORES, SLICE_COLUMNS), unlike, told)
 
 
 def _rows(path: Path, columns: Sequence[str]) -> list[list[str]]:
     if not path.is_file():
         return []
     try:
+        # As it stands: the reader of users' tables takes spaces away, which a scan's name may have.
         with path.open(newline="", encoding="utf-8") as file:
             header, *rows = csv.reader(file, strict=True)
     except (ValueError, csv.Error):

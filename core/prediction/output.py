@@ -20,7 +20,7 @@ import numpy as np
 
 from core.durable import replacing, write_json
 from core.errors import BadInput, BadVolume
-from core.prediction.earlier import REPLACED, SCORES, SLICE_SCORES, TOLD, Earlier, read_earlier
+from core.prediction.earlier import NOTHING, REPLACED, SCORES, SLICE_SCORES, TOLD, read_earlier
 from core.prediction.mosaic import mosaic
 from core.prediction.volume import Prediction, Predictor, Rule, opened
 from core.prediction.writing import SLICE_COLUMNS, VOLUME_COLUMNS, slice_rows, volume_row, write_nifti, write_table
@@ -109,7 +109,7 @@ class Output:
             return
         before = read_earlier(self.folder).without([str(volume[0]) for volume, _ in self._rows])
         if not self._scored_alike(before.told):
-            before = Earlier([], [], {})
+            before = NOTHING
         volumes: list[Sequence[object]] = [*before.volumes, *(volume for volume, _ in self._rows)]
         slices: list[Sequence[object]] = [*before.slices, *(row for _, rows in self._rows for row in rows)]
         write_table(self.folder / SCORES, VOLUME_COLUMNS, sorted(volumes, key=_name))
@@ -120,7 +120,7 @@ class Output:
             "volume_score": self.rule,
             "skipped": [list(each) for each in skipped],
             "unfinished": unfinished,
-            "unlike": before.told.get("unlike", {}) | self.unlike,
+            "unlike": before.unlike | self.unlike,
             "provenance": provenance(self.predictors[0].device),
         }
         write_json(self.folder / TOLD, content)

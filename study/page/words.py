@@ -76,8 +76,8 @@ def count(number: int, one: str, many: str = "") -> str:
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """'64 %', which no line breaks. share: 0 to 1."""
-    return f"{100 * share:.{digits}f}\u00a0%"
+    """'64 %'. share: 0 to 1."""
+    return f"{100 * share:.{digits}f} %"
 
 
 def snapshot(moment: datetime) -> str:

@@ -214,6 +214,7 @@ def test_html_is_escaped_by_construction() -> None:
     assert tag("p", tag("b", "x"), " & ", 1) == "<p><b>x</b> &amp; 1</p>"
     assert tag("img", src="x", alt="", hidden=True, title=None) == '<img src="x" alt="" hidden>'
     assert paragraphs("", "a") == "<p>a</p>"
+    assert paragraphs("95 % of 3 %s") == "<p>95\u00a0% of 3\u00a0%s</p>"  # on one line each
     assert isinstance(join("a"), Html)
 
 
