@@ -45,8 +45,7 @@ class Captured:
             self._recorded[shape] = self._record(batch)
         recorded = self._recorded[shape]
         recorded.batch.generator.manual_seed(batch.generator.initial_seed())
-        for place, given in zip(_tensors(recorded.batch), _tensors(batch), strict=True):
-            place.copy_(given, non_blocking=True)
+        torch._foreach_copy_(_tensors(recorded.batch), _tensors(batch))
         recorded.graph.replay()
         return recorded.loss.clone()
 

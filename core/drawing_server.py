@@ -10,4 +10,4 @@ signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 import pandas  # noqa: E402, F401  pyarrow loads it when a table is opened
 
-import core.batches  # noqa: E402, F401
+import core.drawing  # noqa: E402, F401

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-_PACKAGES = ("pseudo-outlier-study", "torch", "numpy", "opencv-python-headless", "pyarrow", "ray", "optuna")
+_PACKAGES = ("pseudo-outlier-study", "torch", "triton", "numpy", "opencv-python-headless", "pyarrow", "ray", "optuna")
 
 
 def provenance(device: torch.device) -> dict[str, Any]:

@@ -19,13 +19,14 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 from core import checkpoint
 from core.adam import adam, align_gradients, align_state, set_rate
 from core.allocation import keep_freed_memory
-from core.batches import Batches
+from core.batches import Batches, begin_server
 from core.captured import Captured, Update
 from core.config import Config, flatten, from_dict, to_dict
 from core.detectors import Batch, Settling
 from core.device import choose_device, uses_bf16
 from core.errors import BadConfig, BadStudy, BadTable, TrainingFailed
 from core.halving import require_halving, require_several_pixels
+from core.lowered import AsLoss, lowered_loss
 from core.mirror import address
 from core.provenance import provenance
 from core.slices.table import SliceTable
@@ -105,6 +106,9 @@ class _Run:
                 f"{table.path}: {int((~table.normal[rows]).sum())} of the training slices carry a lesion mask"
             )
         require_halving(config, table.height, table.width)
+        cuda = device.type == "cuda"
+        if cuda:
+            begin_server()
         self.config, self.device = config, device
         self.identity = {
             "config": to_dict(config),
@@ -120,12 +124,14 @@ class _Run:
         self.detector = detector.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.bf16 = uses_bf16(config.training, device)
         self.optimiser = adam(self.detector.parameters(), config.training.learning_rate, config.detector.betas, device)
-        cuda = device.type == "cuda"
         if not cuda:
             keep_freed_memory()
+        self.loss: Callable[[Batch], Tensor] = self.detector.training_loss
         self.update: Update = self._update
         if cuda and not config.detector.staged:
             self.update = Captured(self._update, device)
+            if self.bf16:
+                self.loss = lowered_loss(self.detector)
         self.average: AveragedModel | None = None
         if config.training.averaging > 0:
             average = get_ema_multi_avg_fn(config.training.averaging)  # type: ignore[no-untyped-call]
@@ -178,7 +184,7 @@ class _Run:
 
     def _update(self, batch: Batch) -> Tensor:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            loss: Tensor = self.detector.training_loss(batch)
+            loss = self.loss(batch)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         align_gradients(self.detector.parameters())
@@ -228,18 +234,13 @@ class _Run:
         self.detector.eval()
 
 
-class _AsTrained(nn.Module):
+class _AsTrained(AsLoss):
     """A detector that `update_bn` shows what a training does, which is not always what it scores, nor all layers."""
-
-    def __init__(self, detector: nn.Module) -> None:
-        super().__init__()
-        self.detector = detector
 
     def forward(self, batch: Batch) -> Tensor:
         """With what the batch's own step drew, whether that was recorded or not."""
         batch.generator.manual_seed(batch.generator.initial_seed())
-        loss: Tensor = self.detector.training_loss(batch)  # type: ignore[operator]
-        return loss
+        return super().forward(batch)
 
 
 @contextmanager

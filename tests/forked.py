@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from multiprocessing import get_context
 from pathlib import Path
 
-# Only what knows nothing of the environment: Ray reads it when it is imported. Every optimiser imports torch._dynamo.
+# Only what knows nothing of the environment: Ray reads it when it is imported.
 IMPORTED = [
-    "torch", "torch._dynamo", "pandas", "scipy.ndimage", "scipy.stats", "sklearn.metrics", "cv2", "optuna",
+    "torch", "pandas", "scipy.ndimage", "scipy.stats", "sklearn.metrics", "cv2", "optuna",
     "pyarrow.parquet", "nibabel", "pydantic", "rich.progress", "typer",
 ]  # fmt: skip
 

@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 import torch
 
-from core.batches import Batches, Order
+import core.batches
+from core.batches import Batches
 from core.config import Config, override
+from core.drawing import Order
 from core.errors import HelperDied
 from core.presets import PRESETS
 from core.slices.table import SliceTable
@@ -24,8 +26,12 @@ FPI = override(PRESETS["fpi"], {"training.batch": 8})  # borrows from other slic
 HEALTHY = override(Config(), {"training.batch": 8, "detector.kind": "vq-vae"})  # sees no pseudo-outliers
 
 
+@pytest.mark.parametrize("message", [1, 130_000, 2**20])  # bytes: a batch of FPI's alone, two together, all five
 @pytest.mark.parametrize("config", [FPI, HEALTHY])
-def test_batches_of_other_processes_are_the_same_bit_for_bit(config: Config, healthy: SliceTable) -> None:
+def test_batches_of_other_processes_are_the_same_bit_for_bit(
+    config: Config, message: int, healthy: SliceTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(core.batches, "_MESSAGE", message)
     cpu, rows = torch.device("cpu"), np.arange(3, len(healthy))
     alone, ahead = (Batches(config, healthy, 3, rows, cpu, workers) for workers in (0, 2))
     for number in (2, 3, 2):
@@ -47,6 +53,18 @@ def test_an_epoch_takes_every_slice_once_in_an_order_of_its_own() -> None:
         assert {len(key.chosen) for key in keys} == {7, 8}
         assert [(key.epoch, key.step) for key in keys] == [(epoch, 5 * (epoch - 1) + number) for number in range(5)]
     assert len({tuple(order) for order in found}) == 3
+
+
+def test_a_message_holds_batches_of_one_epoch() -> None:
+    order = Order(3, 36, 5, 4)
+    found = list(order.messages(2, 2))
+    assert [[(key.epoch, key.step) for key in keys] for keys in found[:4]] == [
+        [(2, 5), (2, 6)],
+        [(2, 7), (2, 8)],
+        [(2, 9)],
+        [(3, 10), (3, 11)],
+    ]
+    assert found[-1][-1].step == 19
 
 
 def test_a_batch_is_its_slices_with_what_was_drawn_and_how_far_the_training_is(healthy: SliceTable) -> None:
@@ -91,7 +109,8 @@ def test_a_notebook_is_still_one_afterwards(healthy: SliceTable, monkeypatch: py
     assert not hasattr(main, "__file__")
 
 
-def test_a_process_that_is_killed_is_told_as_such(healthy: SliceTable) -> None:
+def test_a_process_that_is_killed_is_told_as_such(healthy: SliceTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core.batches, "_MESSAGE", 1)  # or all epochs would be here already
     before = set(multiprocessing.active_children())
     batches = Batches(FPI, healthy, 3, np.arange(len(healthy)), torch.device("cpu"), 2)
     epochs = chain.from_iterable(map(batches.epoch, range(1, 9)))

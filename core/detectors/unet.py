@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from core.detectors.rectified import can_join, can_rectify, joined, rectified, rectified_and_halved
+
 Norm = Literal["batch", "instance", "group", "none"]
 
 
@@ -23,7 +25,36 @@ def normalise(norm: Norm, channels: int) -> nn.Module:
             return nn.Identity()
 
 
-def _convolutions(inputs: int, outputs: int, norm: Norm) -> nn.Sequential:
+class Convolutions(nn.Sequential):
+    """Two convolutions, each normalised and rectified."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, H, W) to as many planes as the second convolution has."""
+        convolution, norm, rectifier, *second = self
+        features = _normal(convolution(features), norm, rectifier)
+        convolution, norm, rectifier = second
+        return _normal(convolution(features), norm, rectifier)
+
+    def and_halved(self, features: Tensor, pool: nn.Module) -> tuple[Tensor, Tensor]:
+        """What `forward` returns, and the same pooled by squares of 2x2."""
+        convolution, norm, rectifier, *second = self
+        features = _normal(convolution(features), norm, rectifier)
+        convolution, norm, rectifier = second
+        features = convolution(features)
+        if can_rectify(norm, features):
+            return rectified_and_halved(cast(nn.BatchNorm2d, norm), features)
+        features = rectifier(norm(features))
+        return features, pool(features)
+
+
+def _normal(features: Tensor, norm: nn.Module, rectifier: nn.Module) -> Tensor:
+    if can_rectify(norm, features):
+        return rectified(cast(nn.BatchNorm2d, norm), features)
+    rectified_by_torch: Tensor = rectifier(norm(features))
+    return rectified_by_torch
+
+
+def _convolutions(inputs: int, outputs: int, norm: Norm) -> Convolutions:
     """Two 3x3 convolutions, each normalised and rectified."""
     layers: list[nn.Module] = []
     for channels in (inputs, outputs):
@@ -31,13 +62,18 @@ def _convolutions(inputs: int, outputs: int, norm: Norm) -> nn.Sequential:
         if norm in ("batch", "instance"):
             convolution.bias = None  # they take away a channel's mean, and with it what a bias would add
         layers += [convolution, normalise(norm, outputs), nn.ReLU(inplace=True)]
-    return nn.Sequential(*layers)
+    return Convolutions(*layers)
 
 
-def _enlarged(features: Tensor, layer: nn.ConvTranspose2d) -> Tensor:
-    """What the layer returns, its bias added apart: oneDNN computes that one's gradient by slow reference code."""
-    bias = cast(Tensor, layer.bias)
-    return functional.conv_transpose2d(features, layer.weight, stride=2).add_(bias[:, None, None])
+def _with_skip(skip: Tensor, features: Tensor, layer: nn.ConvTranspose2d) -> Tensor:
+    """The skip joined with what the layer makes of the features.
+
+    The layer's bias is added apart: oneDNN computes that one's gradient by slow reference code.
+    """
+    enlarged, bias = functional.conv_transpose2d(features, layer.weight, stride=2), cast(Tensor, layer.bias)
+    if can_join(skip, enlarged):
+        return joined(skip, enlarged, bias)
+    return torch.cat([skip, enlarged.add_(bias[:, None, None])], 1)
 
 
 class UNet(nn.Module):
@@ -74,11 +110,10 @@ class UNet(nn.Module):
         skips: list[Tensor] = []
         features = image
         for block in self.down:
-            features = block(features)
-            skips.append(features)
-            features = self.pool(features)
+            skip, features = cast(Convolutions, block).and_halved(features, self.pool)
+            skips.append(skip)
         features = self.bottom(features)
         for enlarge, block, skip in zip(self.enlarge, self.up, reversed(skips), strict=True):
-            features = block(torch.cat([skip, _enlarged(features, cast(nn.ConvTranspose2d, enlarge))], 1))
+            features = block(_with_skip(skip, features, cast(nn.ConvTranspose2d, enlarge)))
         planes: Tensor = self.output(features)
         return planes

@@ -1,6 +1,6 @@
 """The same pseudo-outliers drawn as a batch in torch, on any device.
 
-Trainings do not use it: copying what the host has drawn for the epsilon rule (`core.batches`) is twenty times faster.
+Trainings do not use it: copying what the host has drawn for the epsilon rule (`core.drawing`) is twenty times faster.
 
 Only elementwise expressions in a fixed order are used, so a batch equals its elements bit for bit. Against the OpenCV
 drawing, masks may differ in boundary pixels only: OpenCV's lines are fixed-point and touch what they cross.

@@ -8,8 +8,8 @@ import torch
 from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
-from core.batches import Drawing, Key
 from core.config import Config
+from core.drawing import Drawing, Key
 from core.presets.segmenting import FPI, MANY_TASKS, NSA, PII
 from core.slices.layout import TableMetadata, VolumeSlices
 from core.slices.table import SliceTable, write_table
