@@ -1,19 +1,23 @@
-"""Does bf16 cost quality? The same trainings in fp32 and under bf16 autocast, seed by seed, judged by the same probe.
+"""Does speed cost quality? The same trainings as they are fastest and plainly, seed by seed, judged by the same probe.
 
     python -m tests.benchmarks.fidelity TABLE [--device cpu|cuda] [--seeds 5] [--set training.epochs=10]
 
-TABLE holds healthy slices; a quarter of its subjects makes the probe. Printed: the objective of each seed both ways,
-the paired difference with Student's 95 % interval, and how much seeds alone differ. Nothing is asserted.
+Fastest is bf16 autocast and, on a GPU, our own kernels; plain is fp32 with torch's operations alone. (That recorded
+steps are those that are not is tested bit for bit.) TABLE holds healthy slices; a quarter of its subjects makes the
+probe. Printed: the objective of each seed both ways, the paired difference with Student's 95 % interval, and how much
+seeds alone differ. Nothing is asserted.
 """
 
 import argparse
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import stdev
 
 from core.config import Config, override, parse_setting
+from core.detectors import unet
 from core.device import choose_device
 from core.evaluation import evaluate, objective, scorer_of
 from core.families import held_out_families
@@ -55,12 +59,24 @@ def compare(config: Config, table: SliceTable, probe: SliceTable, device: str, s
     for seed in seeds:
         for name in PRECISIONS:
             chosen = override(config, {"training.precision": name})
-            *_, last = train(chosen, table, rows=rows, seed=seed, device=device)
+            with _torchs_own() if name == "fp32" else nullcontext():
+                *_, last = train(chosen, table, rows=rows, seed=seed, device=device)
             scorer = scorer_of(last.detector, bf16=name == "bf16")
             found = evaluate(scorer, probe, device=choose_device(device)).figures()
             values[name].append(objective(found, families))
             print(f"seed {seed}, {name}: {values[name][-1]:.4f}", flush=True)
     return Fidelity(values)
+
+
+@contextmanager
+def _torchs_own() -> Iterator[None]:
+    """U-Nets without our kernels."""
+    before = unet.can_rectify, unet.can_join
+    unet.can_rectify = unet.can_join = lambda *_: False
+    try:
+        yield
+    finally:
+        unet.can_rectify, unet.can_join = before
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

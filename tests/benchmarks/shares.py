@@ -100,11 +100,12 @@ def measure(
     rates: dict[int, float] = {}
     with TemporaryDirectory() as folder:
         table, probe = tables(Path(folder), count, side)
+        # First: the others' server, which has loaded nothing, would be that of the processes which draw, too.
+        _, parts = (trial(table.path, probe.path, config, device, seed) for seed in (0, 1))
         for at_once in counts:
             threads = threads_for(at_once, device)
             given = (table.path, probe.path, config, device, threads, 1 / at_once, trials)
             rates[at_once] = 60 * at_once * trials / together(at_once, _trials, *given)
-        _, parts = (trial(table.path, probe.path, config, device, seed) for seed in (0, 1))
     return parts, curve(rates)
 
 
