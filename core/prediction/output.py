@@ -144,9 +144,10 @@ class Output:
         ]
 
     def _scored_alike(self, told: Mapping[str, Any]) -> bool:
-        """Whether an earlier call, by what it told, used the same detectors and the same rule."""
+        """Whether an earlier call, by what it told, used the same detectors and the same rule; their folders may have
+        been named in another way, as from another working directory."""
         mine = {"detectors": self._described(), "volume_score": self.rule}
-        return bool(json.loads(json.dumps(mine)) == {key: told.get(key) for key in mine})
+        return _manner(json.loads(json.dumps(mine))) == _manner(told)
 
     def _map(self, name: str) -> Path:
         return self.folder / f"{name}_anomaly.nii.gz"
@@ -160,6 +161,12 @@ class Output:
             return [self.folder / f"{name}.png"]
         planes = enumerate((one.preprocessing.plane for one in self.predictors), start=1)
         return [self.folder / f"{name}_{number}_{plane}.png" for number, plane in planes]
+
+
+def _manner(told: Mapping[str, Any]) -> tuple[list[dict[str, Any]], Any]:
+    """How a call scored, by what it told; no two detectors share the knots of their calibration."""
+    unnamed = [{key: one[key] for key in one if key != "detector"} for one in told.get("detectors", ())]
+    return unnamed, told.get("volume_score")
 
 
 def _is_map(path: Path) -> bool:
