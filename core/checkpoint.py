@@ -109,6 +109,8 @@ def save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     # Weights for channels_last slices are turned where they lie: a GPU does it faster than the host.
     plain = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
     with replacing(path) as temporary:
+        temporary.touch()
+        mode = temporary.stat().st_mode
         try:
             save_file(plain, temporary)
         except SafetensorError as failure:
@@ -117,6 +119,8 @@ def save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
             if number is None:
                 raise
             raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from None
+        if temporary.stat().st_mode != mode:
+            temporary.chmod(mode)  # safetensors lets nobody but its owner read it; others may use a shared study too
 
 
 def save_detector(folder: Path, detector: nn.Module, config: Config) -> None:

@@ -20,7 +20,7 @@ from core.errors import StudyError
 # Names are shown as they are: to rich, `:x:` in one would be a picture.
 out = Console(soft_wrap=True, highlight=False, emoji=False)
 if not out.is_terminal:
-    out.width = 140  # logs are not 80 columns wide, and tables should not be broken for them
+    out.width = 160  # logs are not 80 columns wide, and tables should not be broken for them
 err = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
 
 

@@ -16,7 +16,8 @@ def choose_device(name: str = "auto") -> torch.device:
         raise BadConfig(f"device = {name!r}: torch {torch.__version__} sees no GPU here; use cpu or auto")
     asked = re.fullmatch(r"cpu|cuda(?::(0|[1-9]\d*))?", name)
     if asked is None:
-        raise BadConfig(f"device = {name!r}: expected auto, cpu or cuda{nearest(name, ('auto', 'cpu', 'cuda'))}")
+        near = "; did you mean cuda?" if name.lower() == "gpu" else nearest(name, ("auto", "cpu", "cuda"))
+        raise BadConfig(f"device = {name!r}: expected auto, cpu or cuda{near}")
     if asked[1] and int(asked[1]) >= torch.cuda.device_count():
         raise BadConfig(f"device = {name!r}: expected at most cuda:{torch.cuda.device_count() - 1}, the last GPU here")
     return torch.device(name)

@@ -36,13 +36,14 @@ def temporary_of(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = beside(path)
     try:
-        yield temporary
+        try:
+            yield temporary
+        finally:
+            temporary.unlink(missing_ok=True)  # which a disk that can only be read refuses as well
     except OSError as refused:
         if refused.errno and refused.filename in (None, str(temporary)):
             raise OSError(refused.errno, os.strerror(refused.errno), str(path)) from refused
         raise
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def beside(path: Path) -> Path:

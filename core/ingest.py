@@ -28,8 +28,6 @@ from core.options import DATA, MACHINE
 if TYPE_CHECKING:
     from core.slices.table import SliceTable
 
-_AIR = 0.25
-_LOOKED_AT = 64
 _CHOSEN, _MADE = "Which volumes and slices", "How slices are made"
 
 
@@ -166,6 +164,8 @@ def main(
 
 
 def _tell(table: "SliceTable") -> None:
+    from core.slices.frame_edge import AIR, edge_share
+
     skipped = table.metadata.skipped
     volumes = len(table.image_views())
     normal = int(table.normal.sum())
@@ -176,10 +176,12 @@ def _tell(table: "SliceTable") -> None:
     if normals := table.metadata.source.get("normals"):
         out.print(f"  normals   {normals}", markup=False)
     out.print(f"  digest    {table.digest}")
-    if (share := _edge(table)) > _AIR:
+    shares = [edge_share(images) for images in table.image_views()]
+    if airy := [n for n, share in enumerate(shares) if share > AIR]:
+        name = table.volume[table.span(airy[0])[0]]
         out.print(
-            f"  note      {share:.0%} of the frame's edge counts as tissue, as air around a head does; "
-            "--foreground otsu finds the head",
+            f"  note      {len(airy)} of {volumes} volumes, such as {name}: {shares[airy[0]]:.0%} of the frame's edge "
+            "counts as tissue, as air around a head does; --foreground otsu finds the head",
             style="yellow",
             markup=False,
         )
@@ -187,13 +189,6 @@ def _tell(table: "SliceTable") -> None:
         out.print(f"  note      {volume}: {note}", markup=False)
     for volume, reason in skipped:
         out.print(f"  skipped   {volume}: {reason}", style="yellow", markup=False)
-
-
-def _edge(table: "SliceTable") -> float:
-    """Share of tissue among the outermost pixels, of slices from all over the table."""
-    images = table.images(slice(None, None, -(-len(table) // _LOOKED_AT)))
-    edges = (images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1])
-    return float(sum((edge > 0).mean() for edge in edges)) / len(edges)
 
 
 if __name__ == "__main__":

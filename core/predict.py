@@ -108,6 +108,13 @@ def main(
             style="yellow",
             markup=False,
         )
+    for name, share in output.edge.items():
+        err.print(
+            f"{name}: {share:.0%} of the frame's edge counts as tissue, as air around a head does that is not 0; "
+            "its map says little where the training scans had a background of 0",
+            style="yellow",
+            markup=False,
+        )
     for _, reason in skipped:
         err.print(f"skipped: {reason}", style="yellow", markup=False)
     if skipped:

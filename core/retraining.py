@@ -53,6 +53,10 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
     chosen = choose_device(device)
     table, probe = best.table("train"), best.table("probe")
     rows = table.rows_without(probe.subjects)
+    # Whether it is there, and the same, is known before hours are spent; its slices are looked at last.
+    test = best.table("test") if best.data["tables"]["test"] else None
+    if test is not None:
+        require_disjoint(train=tuple(np.unique(table.subject[rows])), probe=probe.subjects, test=test.subjects)
     seeds: list[int] = best.data["seeds"]
     found = _train(best, table, rows, target / "checkpoints", chosen, say)
     winner = found.detectors["winner"]
@@ -83,11 +87,9 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
         "test": None,
         "entries": [],
     }
-    if best.data["tables"]["test"]:
+    if test is not None:
         say("choosing post-processing on the probe")
         steps = [_step(detector, probe, chosen, found.bf16["winner"]) for detector in winner]
-        test = best.table("test")
-        require_disjoint(train=tuple(np.unique(table.subject[rows])), probe=probe.subjects, test=test.subjects)
         opened = _opened_before(target / "evaluation.json", test) + 1
         often = "once" if opened == 1 else f"again, {opened} times now, so its figures are no longer of unseen data"
         say(f"opening the test table {often}: {len(test)} slices of {len(test.subjects)} subjects")

@@ -9,6 +9,7 @@ Examples:
 Exit codes: 0 compared, or told; 2 a mistake, told in one sentence; 130 stopped, the same command goes on.
 """
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -98,7 +99,7 @@ def main(
         sys.exit(130)
     _tell(found)
     wrote = f"wrote {address(folder.ablation)}, best.json and {folder.trials.name}"
-    out.print(f"{wrote}; next: python -m core.train --best {address(folder.root)}", markup=False)
+    out.print(f"{wrote}; next: python -m core.train --best {shlex.quote(address(folder.root))}", markup=False)
 
 
 def _tell(found: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ Examples:
 Exit codes: 0 decided, or told; 2 a mistake, told in one sentence; 130 stopped, the same command goes on.
 """
 
+import shlex
 import sys
 from typing import Annotated
 
@@ -148,7 +149,7 @@ def main(
         sys.exit(130)
     out.print(verdict.sentence, markup=False)
     wrote = f"wrote {address(folder.best)} and {folder.trials.name}"
-    out.print(f"{wrote}; next: python -m core.train --best {address(folder.root)}", markup=False)
+    out.print(f"{wrote}; next: python -m core.train --best {shlex.quote(address(folder.root))}", markup=False)
 
 
 if __name__ == "__main__":

@@ -15,5 +15,5 @@ def test_a_gpu_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
         with pytest.raises(BadConfig, match=rf"device = '{name}': expected at most cuda:1, the last GPU here"):
             choose_device(name)
     for name in ("cuda:01", "cuda:", "gpu"):
-        with pytest.raises(BadConfig, match=rf"device = '{name}': expected auto, cpu or cuda"):
+        with pytest.raises(BadConfig, match=rf"device = '{name}': expected auto, cpu or cuda; did you mean cuda\?"):
             choose_device(name)

@@ -46,6 +46,20 @@ def test_a_full_disk_is_told_of_the_file_itself(tmp_path: Path, *, named: bool) 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_disk_that_can_only_be_read_is_told_of_the_file_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It refuses to remove the temporary file too, also where there is none."""
+
+    def refused(path: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    with pytest.raises(OSError, match="Read-only file system") as told:
+        write_json(tmp_path / "a.json", 1)
+    assert told.value.filename == str(tmp_path / "a.json")
+
+
 def test_arrow_says_which_file_when_the_disk_is_full(tmp_path: Path) -> None:
     path = tmp_path / "a.arrow"
     with (

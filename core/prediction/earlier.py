@@ -14,22 +14,26 @@ REPLACED = "and it would be replaced; expected another --out folder, or this fil
 
 
 class Earlier(NamedTuple):
-    """Rows of scores.csv and of slice_scores.csv, scans that are `unlike`, and all that prediction.json tells."""
+    """Rows of scores.csv and of slice_scores.csv, scans that are `unlike` or have tissue at the `edge`, and all that
+    prediction.json tells."""
 
     volumes: list[list[str]]
     slices: list[list[str]]
     unlike: dict[str, float]
+    edge: dict[str, float]
     told: dict[str, Any]
 
     def without(self, names: Sequence[str]) -> "Earlier":
         """What is left when these scans are scored again."""
         again = set(names)
         volumes, slices = ([row for row in rows if row[0] not in again] for rows in (self.volumes, self.slices))
-        unlike = {name: share for name, share in self.unlike.items() if name not in again}
-        return Earlier(volumes, slices, unlike, self.told)
+        unlike, edge = (
+            {name: share for name, share in shares.items() if name not in again} for shares in (self.unlike, self.edge)
+        )
+        return Earlier(volumes, slices, unlike, edge, self.told)
 
 
-NOTHING = Earlier([], [], {}, {})
+NOTHING = Earlier([], [], {}, {}, {})
 
 
 def read_earlier(folder: Path) -> Earlier:
@@ -39,10 +43,11 @@ def read_earlier(folder: Path) -> Earlier:
     """
     try:
         told = json.loads((folder / TOLD).read_text(encoding="utf-8"))
-        _, unlike = told["volume_score"], dict(told["unlike"])
+        _, unlike, edge = told["volume_score"], dict(told["unlike"]), dict(told.get("edge", {}))
     except (OSError, ValueError, TypeError, KeyError):
         return NOTHING
-    return Earlier(_rows(folder / SCORES, VOLUME_COLUMNS), _rows(folder / SLICE_SCORES, SLICE_COLUMNS), unlike, told)
+    volumes, slices = _rows(folder / SCORES, VOLUME_COLUMNS), _rows(folder / SLICE_SCORES, SLICE_COLUMNS)
+    return Earlier(volumes, slices, unlike, edge, told)
 
 
 def _rows(path: Path, columns: Sequence[str]) -> list[list[str]]:

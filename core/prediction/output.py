@@ -26,6 +26,7 @@ from core.prediction.volume import Prediction, Predictor, Rule, opened
 from core.prediction.writing import SLICE_COLUMNS, VOLUME_COLUMNS, slice_rows, volume_row, write_nifti, write_table
 from core.provenance import provenance
 from core.slices.files import printable, stem
+from core.slices.frame_edge import AIR
 
 _MAP = "anomaly map, calibrated, 0 to 1"
 _MASK = "anomaly map at its threshold"
@@ -38,6 +39,7 @@ class Output:
     The tables keep the rows of other scans that were scored in the same way.
 
     unlike: scans whose map is high in so much of the tissue that its scale hardly holds for them, and how much that is.
+    edge: scans whose air seems to count as tissue, and how much of the edge of their slices does.
     """
 
     def __init__(self, folder: Path, predictors: list[Predictor], rule: Rule, *, mask: bool, pictures: bool) -> None:
@@ -46,6 +48,7 @@ class Output:
             raise BadInput(f"{without[0]}: has no threshold for --mask, since no probe with pseudo-outliers set one")
         self.folder, self.predictors, self.rule, self.mask, self.pictures = folder, predictors, rule, mask, pictures
         self.unlike: dict[str, float] = {}
+        self.edge: dict[str, float] = {}
         self._rows: list[tuple[list[object], list[list[object]]]] = []  # of each scan: its own, and its slices'
         self._threshold: float | None = None
 
@@ -93,6 +96,8 @@ class Output:
                     temporary.write_bytes(png.tobytes())
         if (share := prediction.rare()) > _UNLIKE:
             self.unlike[name] = share
+        if (share := prediction.edge()) > AIR:
+            self.edge[name] = share
         self._rows.append((volume_row(name, prediction, self.rule), slice_rows(name, prediction)))
 
     @property
@@ -121,6 +126,7 @@ class Output:
             "skipped": [list(each) for each in skipped],
             "unfinished": unfinished,
             "unlike": before.unlike | self.unlike,
+            "edge": before.edge | self.edge,
             "provenance": provenance(self.predictors[0].device),
         }
         write_json(self.folder / TOLD, content)
@@ -138,9 +144,10 @@ class Output:
         ]
 
     def _scored_alike(self, told: Mapping[str, Any]) -> bool:
-        """Whether an earlier call, by what it told, used the same detectors and the same rule."""
+        """Whether an earlier call, by what it told, used the same detectors and the same rule; their folders may have
+        been named in another way, as from another working directory."""
         mine = {"detectors": self._described(), "volume_score": self.rule}
-        return bool(json.loads(json.dumps(mine)) == {key: told.get(key) for key in mine})
+        return _manner(json.loads(json.dumps(mine))) == _manner(told)
 
     def _map(self, name: str) -> Path:
         return self.folder / f"{name}_anomaly.nii.gz"
@@ -154,6 +161,12 @@ class Output:
             return [self.folder / f"{name}.png"]
         planes = enumerate((one.preprocessing.plane for one in self.predictors), start=1)
         return [self.folder / f"{name}_{number}_{plane}.png" for number, plane in planes]
+
+
+def _manner(told: Mapping[str, Any]) -> tuple[list[dict[str, Any]], Any]:
+    """How a call scored, by what it told; no two detectors share the knots of their calibration."""
+    unnamed = [{key: one[key] for key in one if key != "detector"} for one in told.get("detectors", ())]
+    return unnamed, told.get("volume_score")
 
 
 def _is_map(path: Path) -> bool:

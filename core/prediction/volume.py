@@ -23,6 +23,7 @@ from core.evaluation import Scorer, scorer_of
 from core.prediction.calibration import RARE, Calibration
 from core.prediction.inference import Inference
 from core.scores import SCORES, sample_scores
+from core.slices.frame_edge import edge_share
 from core.slices.geometry import Frame, turned, upright
 from core.slices.nifti import load_nifti, read_volume
 from core.slices.preprocess import Preprocessing, every_slice
@@ -101,6 +102,10 @@ class Prediction:
         """Share of the tissue, 0 to 1, with a value that one healthy pixel in a hundred exceeds; the largest of all
         detectors'."""
         return max(float(np.mean(slices.values[slices.images > 0] > RARE)) for slices in self.found)
+
+    def edge(self) -> float:
+        """Share of the edge of the slices, 0 to 1, that counts as tissue; the largest of all detectors'."""
+        return max(edge_share(slices.images) for slices in self.found)
 
     def threshold(self) -> float | None:
         """On the scale of the map, the mean of the detectors' thresholds; None where one has none."""

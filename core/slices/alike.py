@@ -38,7 +38,7 @@ def require_alike(table: SliceTable, size: tuple[int, int], made: Mapping[str, A
 
 
 def require_fit(train: SliceTable, **others: SliceTable | None) -> None:
-    """Raise BadInput when a probe or test table does not belong beside this training table.
+    """Raise BadInput when a probe or test table does not belong beside this training table, or that has lesions.
 
     Subjects that the probe holds out are not trained on, so it may be made from the training table. A scan that is
     trained on and that another table has as well is refused under whatever name.
@@ -50,6 +50,11 @@ def require_fit(train: SliceTable, **others: SliceTable | None) -> None:
     trained = set(train.subjects) - set(subjects.get("probe", ()))
     if not trained:
         raise BadInput(f"{train.path}: every subject of it is in the probe, expected some to train on")
+    if lesions := int((~train.normal[train.rows_of(trained)]).sum()):
+        raise BadInput(
+            f"{train.path}: {lesions} slices to train on carry a lesion mask, expected healthy ones; "
+            "--tumour-free ingests those of patients"
+        )
     require_disjoint(train=trained, **subjects)
     for role, table in found.items():
         require_other_scans(train, table, role)

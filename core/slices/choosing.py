@@ -28,10 +28,15 @@ def choose(root: Path, known: Collection[str], only: Collection[str] | None, exc
 
 
 def subject_list(text: str) -> tuple[str, ...]:
-    """Names from `a,b,c`, or from a text file that holds one name a line. Raises BadInput when there is none."""
+    """Names from `a,b,c`, or from a text file that holds one name a line. Raises BadInput when there is none.
+
+    What ends in .txt is a file.
+    """
     path = Path(text)
     # A long list is no name that a file can have, and asking for it fails.
     in_file = "," not in text and path.is_file()
+    if "," not in text and path.suffix.lower() == ".txt" and not in_file:
+        raise BadInput(f"{path}: no such file, expected one with one subject a line, or a,b,c")
     try:
         words = path.read_text(encoding="utf-8-sig").splitlines() if in_file else text.split(",")
     except UnicodeDecodeError as error:

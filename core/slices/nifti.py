@@ -76,16 +76,15 @@ def read_mask(
 ) -> tuple[NDArray[np.bool_], str]:
     """Read the mask of an image: (x,y,z) bool in the image's order, and the file's SHA-256.
 
-    A voxel belongs to the mask from one half upwards; with `labels`, when it holds one of them, and any other value
-    than these and 0 is refused. on_grid: its voxels are the image's, whatever its own affine says. Raises BadVolume too
-    when shape or place differ from the image's.
+    A voxel belongs to the mask from one half upwards, and a mask of lower values alone is refused; with `labels`, when
+    it holds one of them, and any other value than these and 0 is refused. on_grid: its voxels are the image's, whatever
+    its own affine says. Raises BadVolume too when shape or place differ from the image's.
     """
     mask = _read(path, image.stored_affine if on_grid else None)
     if mask.voxels.shape != image.voxels.shape:
         shape, expected = mask.voxels.shape, image.voxels.shape
         raise BadVolume(f"{path}: has shape {shape}, expected {expected} as its image has")
-    away = _distance(mask, image)
-    if away > _NEAR:
+    if (away := _distance(mask, image)) > _NEAR:
         raise BadVolume(f"{path}: lies up to {away:.1f} voxels away from its image, expected at most {_NEAR:g}")
     if labels:
         holds: NDArray[np.bool_] = mask.voxels != 0
@@ -95,8 +94,9 @@ def read_mask(
             told = ", ".join(other[:5]) + (" ..." if len(other) > 5 else "")
             raise BadVolume(f"{path}: holds the label {told}, expected 0, {', '.join(map(str, labels))}")
         return holds, mask.digest
-    if mask.voxels.min() < 0:
-        raise BadVolume(f"{path}: holds the value {mask.voxels.min():g}, expected no negative value in a mask")
+    least, most = mask.voxels.min(), mask.voxels.max()
+    if least < 0 or 0 < most < 0.5:
+        raise BadVolume(f"{path}: holds values from {least:g} to {most:g}, expected 0, and 0.5 or more in lesions")
     return mask.voxels >= 0.5, mask.digest
 
 

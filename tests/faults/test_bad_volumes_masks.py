@@ -28,6 +28,13 @@ def negative() -> tuple[np.ndarray, np.ndarray]:
     return np.full(SHAPE, -1, np.int16), np.eye(4)
 
 
+def faint() -> tuple[np.ndarray, np.ndarray]:
+    """A mask of 0 and 1 that was divided by 255: it would make a patient healthy."""
+    mask = np.zeros(SHAPE, np.float32)
+    mask[3:5, 3, 3] = 1 / 255
+    return mask, np.eye(4)
+
+
 def nan_mask() -> tuple[np.ndarray, np.ndarray]:
     return np.full(SHAPE, np.nan, np.float32), np.eye(4)
 
@@ -41,7 +48,8 @@ MASKS = {
     other_place: "lies up to 8.0 voxels away from its image, expected at most 1",
     mirrored: "lies up to 11.0 voxels away from its image, expected at most 1",
     beside_thick_slices: "lies up to 1.5 voxels away from its image, expected at most 1",
-    negative: "holds the value -1, expected no negative value in a mask",
+    negative: "holds values from -1 to -1, expected 0, and 0.5 or more in lesions",
+    faint: "holds values from 0 to 0.00392157, expected 0, and 0.5 or more in lesions",
     nan_mask: "1680 of 1680 voxels are NaN or infinite, expected finite values",
 }
 

@@ -86,6 +86,18 @@ def test_a_full_disk_leaves_the_checkpoint_before(disk: Path) -> None:
     assert torch.equal(found.model["w"], torch.zeros(1000))
 
 
+def test_whoever_may_read_a_file_here_may_read_weights(tmp_path: Path) -> None:
+    """As those of a lab share a study's folder, whatever the mask of its owner's process is."""
+    for number, mask in enumerate((0o022, 0o027)):
+        before = os.umask(mask)
+        try:
+            checkpoint.save_tensors(tmp_path / f"{number}.safetensors", {"w": torch.zeros(2)})
+        finally:
+            os.umask(before)
+    modes = [path.stat().st_mode & 0o777 for path in sorted(tmp_path.iterdir())]
+    assert modes == [0o644, 0o640]
+
+
 @pytest.mark.parametrize("moment", ["save_tensors", "write_json", "rename"])
 def test_two_workers_of_one_trial_leave_a_whole_checkpoint(
     moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -66,6 +66,17 @@ def test_scans_that_are_scored_one_by_one_have_the_tables_of_one_call(
         assert (tmp_path / "each" / name).read_bytes() == (tmp_path / "at-once" / name).read_bytes()
 
 
+def test_a_detector_may_be_named_in_another_way(detector: Path, store: Store, tmp_path: Path) -> None:
+    """By its whole path, or from another working directory."""
+    for seed, name in enumerate("ab"):
+        store(f"{name}.nii.gz", head(seed))
+    assert program("detector", "scans/a.nii.gz", "--out", "out", cwd=tmp_path).returncode == 0
+    done = program(str(detector), "scans/b.nii.gz", "--out", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = (tmp_path / "out" / "scores.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["volume", "a", "b"]
+
+
 def test_rows_of_scans_that_were_scored_otherwise_are_not_lost(detector: Path, store: Store, tmp_path: Path) -> None:
     for seed, name in enumerate("ab"):
         store(f"{name}.nii.gz", head(seed))

@@ -270,6 +270,20 @@ def test_a_scan_unlike_the_training_scans_is_told(store: Store, tmp_path: Path, 
         assert bool(done.stderr) == bool(told)
 
 
+def test_air_that_is_not_0_is_told(store: Store, tmp_path: Path, detector: Path) -> None:
+    """It counts as tissue, which makes the map of a patient low everywhere; scans that are scored later keep what was
+    told of it."""
+    store("airy.nii.gz", head() + 100)
+    store("scan.nii.gz", head())
+    done = program("detector", "scans", "--out", "out", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "airy: 44% of the frame's edge counts as tissue, as air around a head does that is not 0; " in done.stderr
+    assert "scan: " not in done.stderr
+    done = program("detector", "scans/scan.nii.gz", "--out", "out", cwd=tmp_path)
+    assert "edge" not in done.stderr
+    assert list(json.loads((tmp_path / "out" / "prediction.json").read_text())["edge"]) == ["airy"]
+
+
 def test_one_training_with_a_probe_scores_scans(store: Store, healthy: SliceTable, tmp_path: Path) -> None:
     build_probe(healthy, tmp_path / "probe.arrow", held_out=2, per_family=2, clean=4)
     store("scan.nii.gz", head())

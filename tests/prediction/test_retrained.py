@@ -13,6 +13,7 @@ from core import jobs
 from core.best import Best
 from core.config import override, to_dict
 from core.device import choose_device
+from core.errors import BadTable
 from core.evaluation import Scorer, evaluate, objective, scorer_of
 from core.families import held_out_families
 from core.prediction import Calibration
@@ -75,6 +76,26 @@ def test_retrain_writes_what_inference_needs(
     again = open_detector(folder, cpu)
     assert again.threshold == pytest.approx(ready.threshold, rel=1e-3)
     assert (folder / NAME).is_file()
+
+
+def test_a_test_table_that_was_replaced_is_told_before_anything_is_trained(
+    healthy: SliceTable, lesioned: SliceTable, tmp_path: Path
+) -> None:
+    probe = build_probe(healthy, tmp_path / "probe.arrow", held_out=2, per_family=2, clean=4)
+    tables = {"train": healthy, "probe": probe, "test": lesioned}
+    data: dict[str, Any] = {
+        "config": to_dict(SMALL),
+        "controls": {},
+        "seeds": [4],
+        "objective": {},
+        "tables": {role: {"path": str(table.path), "digest": table.digest} for role, table in tables.items()},
+    }
+    data["tables"]["test"]["digest"] = healthy.digest
+    said: list[str] = []
+    with pytest.raises(BadTable, match="these are other slices than before"):
+        retrain(Best(tmp_path / "study", data), device="cpu", say=said.append)
+    assert not said
+    assert not (tmp_path / "study").exists()
 
 
 def test_how_often_a_study_has_tested_on_a_table_is_counted(

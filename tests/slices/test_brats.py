@@ -77,6 +77,8 @@ def test_subject_lists(tmp_path: Path) -> None:
     assert subject_list(str(tmp_path / "list.txt")) == ("a", "b")
     with pytest.raises(BadInput, match="names no subject"):
         subject_list(" , ")
+    with pytest.raises(BadInput, match=r"nowhere\.txt: no such file"):
+        subject_list(str(tmp_path / "nowhere.txt"))
 
 
 def test_both_generations_of_names(tmp_path: Path) -> None:

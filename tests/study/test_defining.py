@@ -75,6 +75,22 @@ def test_a_test_table_that_does_not_fit_begins_no_study(
     assert not folder.root.exists()
 
 
+def test_lesions_are_not_trained_on(folder: StudyFolder, tmp_path: Path) -> None:
+    """Nor does a dry run tell of such a study, also where a probe of other people is given."""
+    volumes = [volume(number, lesion=number == 1) for number in range(4)]
+    mixed = write_table(tmp_path / "mixed.arrow", volumes, TableMetadata())
+    others = table(tmp_path, "other", first=8)
+    probe = build_probe(others, tmp_path / "probe.arrow", per_family=3, clean=4)
+    _, space, _ = load_space("small")
+    for given in (None, probe):
+        place = given.path if given else None
+        with pytest.raises(StudyError, match=r"mixed\.arrow: 3 slices to train on carry a lesion mask"):
+            define(folder, "small", "", (), 0, mixed.path, place, None, None)
+        with pytest.raises(StudyError, match=r"mixed\.arrow: 3 slices to train on carry a lesion mask"):
+            tell_dry_run(plan_of_search(space, 3), folder, 0, mixed.path, place, None, None, 1, 1)
+    assert not folder.root.exists()
+
+
 def test_a_probe_of_every_subject_leaves_none_to_train_on(train: SliceTable) -> None:
     with pytest.raises(StudyError, match=r"healthy-32\.arrow: every subject of it is in the probe"):
         require_fit(train, probe=train)

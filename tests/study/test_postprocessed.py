@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 from stored_studies import SEEDS, Stored
 
+from core.console import out
 from core.durable import write_json
 from core.model_card import model_card
 from core.results import POSTPROCESSED, postprocessing_words
@@ -61,6 +62,19 @@ def test_the_steps_are_told_in_words(old: dict[str, Any]) -> None:
         f"Post-processing was chosen on the probe for each seed: {first}; under {SEEDS[1]}, nothing"
     )
     assert postprocessing_words(old["entries"]) == ""
+
+
+def test_no_line_of_the_table_is_broken_in_a_log(old: dict[str, Any]) -> None:
+    """With a chosen score of its own it has five columns of intervals."""
+    evaluation = _with_postprocessed(old)
+    for entry in evaluation["entries"]:
+        for quantity in ("auroc", "matched_auroc"):
+            entry["intervals"][f"sample.foreground_top.{quantity}"] = {"estimate": 0.5, "low": 0.25, "high": 0.75}
+    with out.capture() as captured:
+        out.print(results_table(evaluation, from_score="foreground_top"))
+    rows = [line for line in captured.get().splitlines() if "[" in line]
+    assert len(rows) == len(evaluation["entries"])
+    assert all(row.count("[") == row.count("]") for row in rows)
 
 
 def test_the_terminals_table_has_both(old: dict[str, Any]) -> None:

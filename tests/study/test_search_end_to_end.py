@@ -66,6 +66,9 @@ def test_a_finished_study_is_kept_as_it_is(place: Place) -> None:
     assert again.returncode == 0
     assert "kept 3, resumed 0" in again.stdout
     assert (best.read_text(), best.stat().st_mtime_ns) == (before, at)
+    (place.root / "two words").symlink_to("runs")
+    told = place.run(place.search("--set", "fixed.training.epochs=6", "--runs", "two words")).stdout
+    assert told.endswith("next: python -m core.train --best 'two words/tiny'\n")
 
 
 def test_other_settings_under_the_same_name_are_refused(place: Place) -> None:
