@@ -212,6 +212,12 @@ def test_trials_are_in_the_page_as_csv_and_parquet(record: StudyRecord) -> None:
     assert whole["curve"][3].tolist() == pytest.approx([0.13, 0.23, 0.33])
     assert list(whole["state"]) == list(table["state"])
     assert len(found) == 4  # search and replicates
+    csv, parquet = (base64.b64decode(address.split(",")[1]) for address in found[2:])
+    again, table = pd.read_parquet(BytesIO(parquet)), pd.read_csv(BytesIO(csv), index_col="number")
+    assert set(again["seed"].dropna()) == set(table["seed"].dropna()) == {1000, 1001, 1002}
+    replicated = [one.params["trial"] for one in record.replicates if one.params]
+    assert list(again["trial"].dropna()) == list(table["trial"].dropna()) == replicated
+    assert not [name for name in (*again, *table) if name.startswith(("seed.", "seed_", "arm"))]
     assert downloads(replace(record, trials=(), replicates=())) == ""
 
 
