@@ -44,8 +44,9 @@ def _points(info: ReplicatesInfo, record: StudyRecord) -> Html:
         paragraphs(
             "The best trials of the search, those at full budget first, and the preset's own choice, trained again in "
             "full under seeds that no search has seen: the best of many trials looks better than it is, and this is "
-            "what remains of it. The interval is Student's, for the "
-            f"mean over seeds.{waiting}"
+            "what remains of it. Intervals are Student's for the mean over seeds: they speak of trainings on these "
+            "subjects. How far a figure carries to other subjects, the intervals of the test tell."
+            f"{waiting}"
         ),
         table(head, rows, caption="Objective at full budget", words=2, marked=(0,)),
         plot(

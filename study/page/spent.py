@@ -132,9 +132,7 @@ def _epochs(record: StudyRecord) -> Html:
         return Html("")
     saved = sum(phase.saved for phase in info.phases)
     spent = sum(phase.spent for phase in info.phases)
-    words = (
-        f"Without early stopping the same trials would have taken {count(spent + saved, 'epoch')}; it saved {saved}."
-    )
+    words = f"Without early stopping all these would have taken {count(spent + saved, 'epoch')}; it saved {saved}."
     return join(
         tag("h3", "Epochs"),
         paragraphs(words if saved else ""),

@@ -30,6 +30,23 @@ def test_few_families_to_judge_by_are_a_warning(finished_once: Stored) -> None:
     assert not any("rests on" in warning for warning in warnings_of(more))
 
 
+def test_a_probe_of_few_subjects_and_a_test_that_was_opened_again_are_warnings(finished: Stored) -> None:
+    def told() -> str:
+        return " ".join(warnings_of(read_study(finished.folder)))
+
+    assert "The probe is made of 4 subjects: the verdict's intervals are over seeds" in told()
+    best = json.loads(finished.folder.best.read_text())
+    best["subjects"]["probe"].append("one/more")
+    write_json(finished.folder.best, best)
+    assert "The probe is made of" not in told()
+    assert "The test table was opened" not in told()
+    path = finished.folder.retrained / "evaluation.json"
+    evaluation = json.loads(path.read_text())
+    evaluation["test"]["opened"] = 2
+    write_json(path, evaluation)
+    assert "opened 2 times, as the winner was trained again, or another found" in told()
+
+
 def test_test_results_of_another_verdict_are_named(finished: Stored) -> None:
     def named() -> bool:
         return any("of another verdict" in warning for warning in warnings_of(read_study(finished.folder)))
