@@ -26,6 +26,7 @@ from study.page.compared import comparable, compared, comparison
 from study.page.document import comparing_page, page
 from study.page.downloads import downloads
 from study.page.files import figures_of, write_figures
+from study.page.words import interval
 from study.records import StudyRecord, read_study
 from study.report import main
 from study.standing import standing
@@ -66,6 +67,14 @@ def test_the_page_holds_each_study_once_with_ids_of_its_own(record: StudyRecord)
         assert text.count(f'id="{key}"') == 1
     assert text.count('class="study"') == 2
     assert "2 studies compared" in text
+
+
+def test_a_lead_over_the_runner_up_is_told_to_be_of_the_probe(record: StudyRecord) -> None:
+    """It was said to be of the test, as the lead over the floor is."""
+    figures = comparison(compared([record, record]))[1].body
+    assert record.best is not None
+    assert str(interval(record.best["verdict"]["difference"])) in figures
+    assert "on the probe, and its lead over the runner-up is in that" in figures
 
 
 def test_unfinished_studies_stand_beside_finished_ones(record: StudyRecord, stored: Stored) -> None:
