@@ -129,9 +129,9 @@ def _figures(studies: Sequence[Compared]) -> Html:
         table(head, rows, words=2),
         paragraphs(
             "The objective is the winner's mean over its replicates, on the probe, and its lead over the runner-up is "
-            "in that; their brackets are Student's 95 % intervals over seeds. The lead over the floor, in pixel AP, and "
-            "the pixel and slice figures are of the test table; their brackets are 95 % intervals over subjects and "
-            "seeds."
+            "in that; their brackets are Student's 95 % intervals over seeds. The lead over the floor, in pixel AP, "
+            "and the pixel and slice figures are of the test table; their brackets are 95 % intervals over subjects "
+            "and seeds."
         ),
     )
 

@@ -8,6 +8,8 @@ from stored_studies import Stored
 from core.best import find_best, is_of
 from core.durable import write_json
 from core.retraining import is_current
+from study.figures.detectors import detectors_info
+from study.page.tested import beside_controls
 from study.page.troubles import warnings_of
 from study.page.verdict import verdict_section
 from study.records import read_study
@@ -21,6 +23,20 @@ def test_a_control_that_wins_is_not_hidden(finished: Stored) -> None:
     record = read_study(finished.folder)
     assert any("the control square is clearly better" in warning for warning in warnings_of(record))
     assert "clearly below its control square (-0.200 [-0.300, -0.100])" in verdict_section(record).body
+
+
+def test_how_often_the_winner_is_compared_is_told(finished_once: Stored) -> None:
+    evaluation = read_study(finished_once.folder).evaluation
+    assert evaluation is not None
+    assert "looks" not in beside_controls(detectors_info(evaluation))
+    entry = next(entry for entry in evaluation["entries"] if entry["name"] == "square")
+    gaps = evaluation["differences"]
+    more = {
+        "entries": [*evaluation["entries"], entry | {"name": "circle"}],
+        "differences": gaps | {"circle": gaps["square"]},
+    }
+    told = beside_controls(detectors_info(evaluation | more))
+    assert told.endswith(". Nothing is corrected for 2 looks.")
 
 
 def test_few_families_to_judge_by_are_a_warning(finished_once: Stored) -> None:
