@@ -132,7 +132,9 @@ def _epochs(record: StudyRecord) -> Html:
         return Html("")
     saved = sum(phase.saved for phase in info.phases)
     spent = sum(phase.spent for phase in info.phases)
-    words = f"Without early stopping all these would have taken {count(spent + saved, 'epoch')}; it saved {saved}."
+    words = (
+        f"Without early stopping these trainings would have taken {count(spent + saved, 'epoch')}; it saved {saved}."
+    )
     return join(
         tag("h3", "Epochs"),
         paragraphs(words if saved else ""),
