@@ -71,7 +71,7 @@ class Comparison:
         source = ReplicateSource(lambda number: chosen[names[number]], range(len(names)), ablation.seeds)
         ledger = Ledger(study, source, ablation.epochs, ablation.study.seed)
         finished = self.phases.carry_out(REPLICATES, ledger, chosen[names[0]])
-        write_trials(study, self.phases.folder.trials)
+        write_trials(study, self.phases.folder.trials, dict(enumerate(names)))
         if not finished:
             return None
         ranked = candidates(study, ablation.seeds, ablation.epochs)

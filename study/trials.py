@@ -1,6 +1,6 @@
 """Trials as a table: one row each, for reports, notebooks and pandas. Derived from the journal, never read back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +34,16 @@ NESTED = ("curve", "figures")
 """Columns that hold more than one value."""
 
 
-def trial_table(study: optuna.Study) -> pa.Table:
+def trial_table(study: optuna.Study, arms: Mapping[int, str] | None = None) -> pa.Table:
     """The table of a study's trials, see `table_of`."""
-    return table_of(records_of(study))
+    return table_of(records_of(study), arms)
 
 
-def table_of(trials: Sequence[TrialRecord]) -> pa.Table:
+def table_of(trials: Sequence[TrialRecord], arms: Mapping[int, str] | None = None) -> pa.Table:
     """One row per trial: SCHEMA, then one column per searched parameter under its dotted path, null where inactive.
 
+    A replicate has the column `trial`, that of the search whose settings it has; with arms, the names of an ablation's
+    by number, also `arm`.
     value is the objective at full budget, or for a stopped trial at its last epoch. curve: objective after each epoch.
     figures: every figure of the last epoch by name. seconds: training and scoring on the worker, over all epochs.
     cpus, gpus: what the trial occupied. started, ended: what the clock of the driver said; it may have been set back.
@@ -49,16 +51,20 @@ def table_of(trials: Sequence[TrialRecord]) -> pa.Table:
     rows = [_row(trial) for trial in trials]
     columns = [pa.array([row[name] for row in rows], kind) for name, kind in SCHEMA]
     names = [name for name, _ in SCHEMA]
-    for parameter in sorted({name for trial in trials for name in trial.params}):
+    if arms:
+        columns.append(pa.array([arms.get(trial.params.get("trial", -1)) for trial in trials], pa.string()))
+        names.append("arm")
+    # A replicate's seed, which SCHEMA has, is a parameter too: a file with two columns of one name cannot be read.
+    for parameter in sorted({name for trial in trials for name in trial.params} - set(names)):
         columns.append(pa.array([trial.params.get(parameter) for trial in trials]))
         names.append(parameter)
     return pa.table(columns, names)
 
 
-def write_trials(study: optuna.Study, path: Path) -> None:
-    """Write the table as Parquet, atomically."""
+def write_trials(study: optuna.Study, path: Path, arms: Mapping[int, str] | None = None) -> None:
+    """Write the table as Parquet, atomically. arms: see `table_of`."""
     with replacing(path) as temporary:
-        pq.write_table(trial_table(study), temporary)
+        pq.write_table(trial_table(study, arms), temporary)
 
 
 def _row(trial: TrialRecord) -> dict[str, Any]:
@@ -66,7 +72,7 @@ def _row(trial: TrialRecord) -> dict[str, Any]:
         "number": trial.number,
         "state": trial.state.name,
         "value": trial.value,
-        "seed": trial.seed,
+        "seed": trial.params.get("seed", trial.seed),
         "is_paper": trial.is_paper,
         "epochs": trial.epochs,
         "curve": list(trial.curve.values()),

@@ -134,6 +134,14 @@ def test_slice_scores_are_those_of_whole_windows_and_sorted_pixels(height: int, 
         assert float(found["smooth_max"][place]) == pytest.approx(float(windows.nanmean(2).max()), abs=1e-6)
 
 
+@pytest.mark.parametrize("value", [-3.0487, 0.1, 9.2102])
+def test_slices_with_one_value_all_over_tie_whatever_the_area_of_their_tissue(value: float) -> None:
+    """As the floor's tissue has it, and a network that gives no more than its last bias."""
+    image = (torch.arange(64 * 64).reshape(64, 64) < 400 + 37 * torch.arange(90)[:, None, None]).float()
+    for name, scores in sample_scores(torch.full((90, 64, 64), value), image).items():
+        assert len(scores.unique()) == 1, name
+
+
 def test_slices_without_tissue_have_finite_scores() -> None:
     for value in sample_scores(torch.zeros(2, 8, 8), torch.zeros(2, 8, 8)).values():
         assert torch.isfinite(value).all()

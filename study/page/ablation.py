@@ -135,7 +135,9 @@ def _pairs(info: ArmsInfo, found: dict[str, Any], record: StudyRecord) -> Html:
         paragraphs(
             join(
                 "p is of Student's t over the seeds' differences; p, signs tries every assignment of signs and assumes "
-                f"no distribution; Holm corrects for {count(len(rows), 'pair')}. The effect is Hedges' g. Settings by ",
+                f"no distribution, but with {count(len(info.seeds), 'seed')} is never below "
+                f"{2 / 2 ** len(info.seeds):.2g}; Holm corrects for {count(len(rows), 'pair')}. The effect is Hedges' "
+                "g. Settings by ",
                 code("[arms]"), f" of {record.definition.space_name}, all else equal.",
             )
         ),

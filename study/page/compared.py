@@ -128,8 +128,10 @@ def _figures(studies: Sequence[Compared]) -> Html:
     return join(
         table(head, rows, words=2),
         paragraphs(
-            "The objective is the winner's mean over its replicates, on the probe; all else is of the test table, "
-            "leads in pixel AP. Brackets are 95 % intervals."
+            "The objective is the winner's mean over its replicates, on the probe, and its lead over the runner-up is "
+            "in that; their brackets are Student's 95 % intervals over seeds. The lead over the floor, in pixel AP, "
+            "and the pixel and slice figures are of the test table; their brackets are 95 % intervals over subjects "
+            "and seeds."
         ),
     )
 

@@ -13,6 +13,11 @@ from study.page.words import count
 from study.records import StudyRecord, TrialRecord
 from study.trials import NESTED, table_of
 
+_SAME = {
+    False: "A replicate has the settings of the trial of the search that its column trial names.",
+    True: "A training of an arm names it in the column arm, once there is a verdict.",
+}
+"""What is said of trainings under fresh seeds, by whether they are of an ablation's arms."""
 WHOLE = 2000  # trials up to which every figure of the last epoch is embedded
 
 
@@ -21,12 +26,16 @@ def downloads(record: StudyRecord) -> Html:
     items = [_links(record, name, trials) for name, trials in record.phases.items()]
     if not items:
         return Html("")
-    words = "One row per training: state, objective, seed, epochs, time, node, reason, and each setting by its path."
+    words = (
+        "One row per training: state, objective, seed, epochs, time, node, reason, and each searched setting by its "
+        f"path. {_SAME[record.compares_arms] if record.replicates else ''}"
+    )
     return join(tag("h3", "The data behind the figures"), paragraphs(words), listing(items))
 
 
 def _links(record: StudyRecord, phase: str, trials: Sequence[TrialRecord]) -> Html:
-    table = table_of(trials)
+    replicated = (record.best or {}).get("replicates", ()) if trials is record.replicates else ()
+    table = table_of(trials, {one["trial"]: one["arm"] for one in replicated if "arm" in one})
     name = f"{record.folder.name}-{phase.replace(' ', '-')}"
     more = "with the curve and every figure of the last epoch"
     whole = table

@@ -9,7 +9,8 @@ _WORDS = {
     "slices is guessing; it falls with every false alarm, so it is strict where lesions are small",
     "AUROC": "how often a random anomalous pixel or slice scores higher than a random normal one: 1 is perfect, "
     "0.5 is guessing",
-    "probe": "healthy subjects that no trial trains on, with fixed pseudo-outliers: on it everything is chosen",
+    "probe": "lesion-free slices of subjects that no trial trains on, with fixed pseudo-outliers: on it everything is "
+    "chosen",
     "objective": "the one number by which trials are compared; higher is better",
     "trial": "one configuration, trained and scored on the probe; full budget: not stopped early",
     "the preset's own": "the configuration that the search began from: what there was without any search",

@@ -30,7 +30,7 @@ def every_pair(record: StudyRecord) -> Html:
         paragraphs(
             "Pixel AP of the row minus the column's, with 95 % intervals over common subjects and seeds; in bold where "
             f"these lie on one side of 0: {len(apart)} of {len(names) * (len(names) - 1) // 2} pairs of detectors. "
-            "Nothing is corrected for so many looks, so one in twenty such intervals misses 0 by chance."
+            "Nothing is corrected for so many looks: of twenty pairs that do not differ, one misses 0 by chance."
         ),
         table(("minus", *(told.get(name, name) for name in (*names, *best))), rows),
     )

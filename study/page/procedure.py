@@ -37,8 +37,8 @@ def procedure(record: StudyRecord) -> Html:
                 f"{count(record.planned, 'configuration')} are tried over {count(len(record.space.space), 'setting')}, "
                 f"suggested by TPE, each trained for up to {count(record.epochs, 'epoch')} under seed {plan.seed}. "
                 f"{first} {stop}",
-                f"Every trial is scored by {record.objective_text}. The probe is made of healthy subjects "
-                f"that no trial trains on, with pseudo-outliers that no setting can move.{families}",
+                f"Every trial is scored by {record.objective_text}. The probe is made of lesion-free slices "
+                f"of subjects that no trial trains on, with pseudo-outliers that no setting can move.{families}",
                 f"The best {best}, full-budget trials first, and the preset's own choice are "
                 f"trained again under {plan.seeds} fresh seeds. The highest mean wins; it is called clear when the "
                 "95 % interval of its paired difference to each of the others lies above 0.",
@@ -91,9 +91,9 @@ def _comparison(record: StudyRecord) -> Html:
     steps = [
         f"{count(len(arms), 'arm')}, {series(list(arms))}, differ only in the settings that each names. Each is "
         "trained in full under the same fresh seeds; no training is stopped early.",
-        f"Every training is scored by {record.objective_text}. The probe is made of healthy subjects that no arm "
-        f"trains on, with pseudo-outliers that no setting can move. Its families that count are {series(held)}: no arm "
-        "may train on anything like them.",
+        f"Every training is scored by {record.objective_text}. The probe is made of lesion-free slices of "
+        "subjects that no arm trains on, with pseudo-outliers that no setting can move. Its families that count are "
+        f"{series(held)}: no arm may train on anything like them.",
         "Differences are paired seed by seed and corrected by Holm for the number of pairs.",
         _testing(record),
     ]

@@ -44,8 +44,9 @@ def _points(info: ReplicatesInfo, record: StudyRecord) -> Html:
         paragraphs(
             "The best trials of the search, those at full budget first, and the preset's own choice, trained again in "
             "full under seeds that no search has seen: the best of many trials looks better than it is, and this is "
-            "what remains of it. The interval is Student's, for the "
-            f"mean over seeds.{waiting}"
+            "what remains of it. Intervals are Student's for the mean over seeds: they speak of trainings on these "
+            "subjects. How far a figure carries to other subjects, the intervals of the test tell."
+            f"{waiting}"
         ),
         table(head, rows, caption="Objective at full budget", words=2, marked=(0,)),
         plot(
@@ -62,13 +63,20 @@ def _differences(info: ReplicatesInfo, objective: str) -> Html:
         return paragraphs("Only one configuration was replicated, so there is no difference to show.")
     runner = info.differences[0]
     leader = info.configurations[0].trial
-    near = [other.trial for other in info.differences if other.interval.low <= 0]
+    # What failed under some seed has no part in the verdict, and none here in what the lead is said to be.
+    seeds = len(info.configurations[0].values)
+    whole = [other for other in info.differences if len(other.values) == seeds] or info.differences
+    fewer = [one.trial for one in info.configurations if len(one.values) < seeds]
+    near = [other.trial for other in whole if other.interval.low <= 0]
     words = (
         f"includes 0 for {trials_named(near)}: these seeds do not tell trial {leader} from "
         f"{'them' if len(near) > 1 else 'it'}."
         if near
-        else "lies above 0 for every other configuration: the lead is clear."
+        else f"lies above 0 for every other configuration{' that finished under every seed' if fewer else ''}: "
+        "the lead is clear."
     )
+    if fewer:
+        words += f" Shown over fewer seeds: {trials_named(fewer)}."
     return join(
         tag("h3", "Paired differences"),
         paragraphs(

@@ -145,7 +145,8 @@ def _importance(record: StudyRecord) -> Html:
             draw_importance(shown),
             name="importance",
             alt=f"Shares of importance. {leaders}.",
-            caption="Shares add up to 1 within a panel. A share says nothing of the direction.",
+            caption="Shares add up to 1 within a panel, also where nothing matters: by chance some setting leads, most "
+            "often one that few trials have. A share says nothing of the direction.",
         )
     return join(tag("h3", "What mattered"), words, drawn)
 

@@ -2,6 +2,7 @@
 
 from core.config import from_dict
 from core.errors import StudyError
+from core.examples import LEAST_PIXELS
 from core.synthesis import PseudoOutlier
 from study.figures.detectors import uses_outliers
 from study.figures.galleries import Example, Trained, draw_example, draw_trained, examples_info, trained_info
@@ -74,8 +75,9 @@ def _examples(record: StudyRecord) -> Html:
         shown.append(join(tag("h4", "healthy: highest scores"), gallery([_picture(one, "") for one in healthy])))
     return join(
         paragraphs(
-            "Test slices chosen by rule: of each family the best, the middle and the worst by pixel AP within the "
-            "slice, and the healthy slices with the highest anomaly score. On the left the slice, on the right the "
+            "Test slices chosen by rule, by the maps of the seed that is kept: of each family, of slices with at least "
+            f"{LEAST_PIXELS} lesion pixels, the best, the middle and the worst by pixel AP within the slice, and the "
+            "healthy slices with the highest anomaly score. On the left the slice, on the right the "
             "anomaly map as heat over it, with the contour of the truth. The heat has one scale for all slices: clear "
             "at the median of their pixels, bright at the highest 0.2 %."
         ),

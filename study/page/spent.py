@@ -133,7 +133,7 @@ def _epochs(record: StudyRecord) -> Html:
     saved = sum(phase.saved for phase in info.phases)
     spent = sum(phase.spent for phase in info.phases)
     words = (
-        f"Without early stopping the same trials would have taken {count(spent + saved, 'epoch')}; it saved {saved}."
+        f"Without early stopping these trainings would have taken {count(spent + saved, 'epoch')}; it saved {saved}."
     )
     return join(
         tag("h3", "Epochs"),

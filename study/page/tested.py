@@ -52,7 +52,9 @@ def beside_controls(info: DetectorsInfo, *, arms: bool = False) -> str:
             found[clear or "not told apart from"].append(lead)
     one, many = ("the arm", "the arms") if arms else ("its control", "its controls")
     said = [f"{how} {one if len(names) == 1 else many} {series(names)}" for how, names in found.items() if names]
-    return f"In pixel AP on the test table the winner is {series(said)}." if said else ""
+    looks = sum(map(len, found.values()))
+    uncorrected = f" Nothing is corrected for {looks} looks." if looks > 1 else ""
+    return f"In pixel AP on the test table the winner is {series(said)}.{uncorrected}" if said else ""
 
 
 def _about(record: StudyRecord, info: DetectorsInfo) -> Html:

@@ -15,6 +15,7 @@ from study.records import StudyRecord, TrialRecord
 
 SHOWN = 50
 FEW_SUBJECTS = 10
+FEW_PROBED = 5
 FEW_FAMILIES = 2
 MANY_FORCED = 0.05
 
@@ -98,6 +99,12 @@ def _thin(record: StudyRecord) -> list[str]:
     if record.best is not None:
         if len(record.best["replicates"]) < 2 and not record.compares_arms:
             found.append("Only one configuration was replicated: there is no runner-up, so no lead can be measured.")
+        if len(record.best["subjects"]["probe"]) < FEW_PROBED:
+            subjects = count(len(record.best["subjects"]["probe"]), "subject")
+            found.append(
+                f"The probe is made of {subjects}: the verdict's intervals are over seeds, and do not tell whether "
+                "what is best there is best on others."
+            )
         if len(record.best["seeds"]) < 5:
             seeds = len(record.best["seeds"])
             found.append(f"{seeds} seeds make wide intervals; 5 or more (study.seeds) are better for a decision.")
@@ -112,8 +119,8 @@ def _thin(record: StudyRecord) -> list[str]:
         found.append(f"The test table has {count(len(test['subjects']), 'subject')}: its intervals are rough.")
     if test and test.get("opened", 1) > 1:
         found.append(
-            f"The test table was opened {test['opened']} times, for winners of a search that went on after the first: "
-            "if anybody acted on what it showed, its figures no longer come from unseen data."
+            f"The test table was opened {test['opened']} times, as the winner was trained again, or another found: if "
+            "anybody acted on what it showed, its figures no longer come from unseen data."
         )
     if test and test["anomalous_slices"] == 0:
         found.append("No test slice holds a lesion: nothing about finding them can be said.")

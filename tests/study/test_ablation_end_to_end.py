@@ -1,10 +1,14 @@
 """A tiny ablation for real, on Ray: killed, resumed, compared, and tested by core.train --best."""
 
 import json
+from base64 import b64decode
 from dataclasses import replace
 from html import escape
+from io import BytesIO
 
 import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from core.slices.table import SliceTable
@@ -69,6 +73,9 @@ def test_it_goes_on_after_a_kill_and_compares_every_arm(place: Place) -> None:
     everything = ["blob-foreign", "blob-grey", "ellipse-blur", "ellipse-swell", "foci-grey"]
     assert {name: arm["searched_by"] for name, arm in found["arms"].items()} == {"brush": [], "tuned": everything}
     assert found["objective"]["families"] == ["blob-grey", "ellipse-blur", "ellipse-swell", "foci-grey"]
+    trainings = pq.read_table(folder / "trials.parquet").to_pylist()
+    assert {name: [one["value"] for one in trainings if one["arm"] == name] for name in values} == values
+    assert [one["seed"] for one in trainings if one["arm"] == "tuned"] == found["seeds"]
     assert all(arm["cost"]["parameters"] > 100 and arm["cost"]["core_seconds"] > 0 for arm in found["arms"].values())
 
 
@@ -97,11 +104,14 @@ def test_its_report_says_which_arm_and_how_sure(place: Place) -> None:
         "tuned search their own settings, with the same number of trials", "python -m study.ablation",
         "Does it find lesions", "No subject is in two roles", "Convergence", "The same slices through every arm",
         "What each arm's own search found", "tuned: 2 trials",
+        "but with 3 seeds is never below 0.25",
         "brush on the same slices, row by row: map.",
         "the best objective of a score that needs no training", "The dashed line needs no training.",
     ):  # fmt: skip
         assert escape(words) in text, words
     assert "cannot be read by this version" not in text
+    saved = text.split('href="data:application/vnd.apache.parquet;base64,')[-1].split('"')[0]
+    assert sorted(pd.read_parquet(BytesIO(b64decode(saved)))["arm"]) == ["brush"] * 3 + ["tuned"] * 3
     folder.ablation.rename(folder.root / "aside")
     assert "Not decided yet: 6 trainings of 6 begun ended." in page(read_study(folder))
     running = replace(read_study(folder), driver=Driver("process 1 here", True))

@@ -26,6 +26,7 @@ from study.page.compared import comparable, compared, comparison
 from study.page.document import comparing_page, page
 from study.page.downloads import downloads
 from study.page.files import figures_of, write_figures
+from study.page.words import interval
 from study.records import StudyRecord, read_study
 from study.report import main
 from study.standing import standing
@@ -66,6 +67,14 @@ def test_the_page_holds_each_study_once_with_ids_of_its_own(record: StudyRecord)
         assert text.count(f'id="{key}"') == 1
     assert text.count('class="study"') == 2
     assert "2 studies compared" in text
+
+
+def test_a_lead_over_the_runner_up_is_told_to_be_of_the_probe(record: StudyRecord) -> None:
+    """It was said to be of the test, as the lead over the floor is."""
+    figures = comparison(compared([record, record]))[1].body
+    assert record.best is not None
+    assert str(interval(record.best["verdict"]["difference"])) in figures
+    assert "on the probe, and its lead over the runner-up is in that" in figures
 
 
 def test_unfinished_studies_stand_beside_finished_ones(record: StudyRecord, stored: Stored) -> None:
@@ -212,6 +221,12 @@ def test_trials_are_in_the_page_as_csv_and_parquet(record: StudyRecord) -> None:
     assert whole["curve"][3].tolist() == pytest.approx([0.13, 0.23, 0.33])
     assert list(whole["state"]) == list(table["state"])
     assert len(found) == 4  # search and replicates
+    csv, parquet = (base64.b64decode(address.split(",")[1]) for address in found[2:])
+    again, table = pd.read_parquet(BytesIO(parquet)), pd.read_csv(BytesIO(csv), index_col="number")
+    assert set(again["seed"].dropna()) == set(table["seed"].dropna()) == {1000, 1001, 1002}
+    replicated = [one.params["trial"] for one in record.replicates if one.params]
+    assert list(again["trial"].dropna()) == list(table["trial"].dropna()) == replicated
+    assert not [name for name in (*again, *table) if name.startswith(("seed.", "seed_", "arm"))]
     assert downloads(replace(record, trials=(), replicates=())) == ""
 
 

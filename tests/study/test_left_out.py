@@ -168,3 +168,33 @@ def test_a_search_tells_which_of_its_best_failed_under_a_seed(tmp_path: Path) ->
     # The best of the search, which is asked first under each seed.
     assert verdict.sentence.endswith(" Left out, as a replicate failed: trial 2.")
     assert 2 not in [one.trial for one in verdict.candidates]
+
+
+def test_what_failed_under_a_seed_has_no_part_in_the_lead(tmp_path: Path) -> None:
+    """Two seeds of it are left, far apart: their interval includes 0, and the verdict is clear all the same."""
+    text = SPACE.replace('"training.epochs" = 4', '"training.epochs" = 1').replace("top = 2", "top = 3")
+    folder = StudyFolder(tmp_path / "runs" / "failing")
+    folder.define(replace(Stored(tmp_path, parse_space(SPACE, "space")).folder.definition(), space=text))
+    failing: list[float] = []
+
+    def alpha(one: Assignment) -> float:
+        return float(one.config["loss"]["alpha"])
+
+    def fails(phase: str, one: Assignment) -> bool:
+        if phase == "replicates" and not one.number:
+            failing.append(alpha(one))
+        return phase == "replicates" and not one.number
+
+    def value(one: Assignment) -> float:
+        return 0.2 + 0.3 * alpha(one) + 0.001 * one.number + (0.3 * (one.seed - 1001) if alpha(one) in failing else 0)
+
+    phases = Pretended(folder, folder.definition(), None, (), fails, value)  # type: ignore[arg-type]
+    verdict = Run(phases, parse_space(text, "space")).search()
+    assert verdict is not None
+    assert verdict.clear
+    (left_out,) = {one.params["trial"] for one in read_study(folder).replicates} - {
+        one.trial for one in verdict.candidates
+    }
+    shown = page(read_study(folder))
+    assert "lies above 0 for every other configuration that finished under every seed: the lead is clear." in shown
+    assert f"Shown over fewer seeds: trial {left_out}." in shown
