@@ -20,9 +20,7 @@ def sample_scores(logits: Tensor, image: Tensor) -> dict[ScoreName, Tensor]:
     mean: of the anomaly probability over the frame (section II). top: mean of the most anomalous 5 % of pixels.
     smooth_max: maximum after averaging over windows of 1/16 of a side. foreground_*: the same over tissue only.
     """
-    # Sums of float32 are rounded, by how many pixels they are of: slices with equal maps would then be ranked by the
-    # area of their tissue. In float64 they are exact.
-    probability = logits.float().sigmoid().double()
+    probability = logits.float().sigmoid()
     height, width = probability.shape[1:]
     flat = probability.flatten(1)
     tissue = (image > 0).flatten(1)
@@ -37,12 +35,15 @@ def sample_scores(logits: Tensor, image: Tensor) -> dict[ScoreName, Tensor]:
     ranked = torch.where(tissue, flat, -1.0).topk(count, 1).values
     kept = (TOP * pixels).round().clamp_min(1)
     place = torch.arange(count, device=flat.device)
-    foreground_top = torch.where(place < kept[:, None], ranked.clamp_min(0), 0.0).sum(1) / kept
+    averaged = torch.where(place < kept[:, None], ranked.clamp_min(0), 0.0)
+    # Sums in float32 are rounded by how many pixels they are of, and slices with equal maps would be ranked by the area
+    # of their tissue.
+    exact = torch.float64
     found: dict[ScoreName, Tensor] = {
-        "mean": flat.mean(1),
-        "top": flat.topk(count, 1).values.mean(1),
+        "mean": flat.mean(1, dtype=exact),
+        "top": flat.topk(count, 1).values.mean(1, dtype=exact),
         "smooth_max": smooth.flatten(1).amax(1),
-        "foreground_mean": (flat * tissue).sum(1) / pixels,
-        "foreground_top": foreground_top,
+        "foreground_mean": (flat * tissue).sum(1, dtype=exact) / pixels,
+        "foreground_top": averaged.sum(1, dtype=exact) / kept,
     }
     return {name: values.float() for name, values in found.items()}

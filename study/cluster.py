@@ -39,9 +39,9 @@ from core.errors import BadStudy
 from core.mirror import address, place, size
 from study.slots import Slots
 
-GPU_SHARE = 0.5
-"""Two small trainings at a time end 1.9 times as many trials as one: a GPU waits for each to score and save. Four end
-2.6 times as many, but then a large U-Net may lack memory on a small card."""
+GPU_SHARE = 0.25
+"""Four trainings at a time end 2.2 times as many trials as one, of small U-Nets and of the paper's, two 1.7 times: a GPU
+waits for each to score and save (docs/speed.md). Whoever lacks memory is told to ask for more."""
 
 
 class Cluster:

@@ -44,8 +44,8 @@ def nodes(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         ([{"CPU": 8}], 3, None, None, (0.0, 2)),
         ([{"CPU": 8}], 1, None, 3, (0.0, 3)),
         ([{"CPU": 8}], 3, None, 64, (0.0, 2)),
-        ([{"CPU": 16, "GPU": 2}], 1, None, None, (0.5, 4)),
-        ([{"CPU": 16, "GPU": 2}], 1, 0.25, None, (0.25, 8)),
+        ([{"CPU": 16, "GPU": 2}], 1, None, None, (0.25, 8)),
+        ([{"CPU": 16, "GPU": 2}], 1, 0.5, None, (0.5, 4)),
         ([{"CPU": 16, "GPU": 1}], 1, 0.1, None, (0.1, 10)),
         ([{"CPU": 16, "GPU": 4}], 1, 0.4, None, (0.4, 8)),  # two on each: a share lies on one GPU
         ([{"CPU": 16, "GPU": 5}], 1, 2, None, (2, 2)),
@@ -53,7 +53,7 @@ def nodes(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         ([{"CPU": 16, "GPU": 2}], 1, 0, None, (0, 16)),
         ([HEAD, {"CPU": 3}, {"CPU": 5}], 2, None, None, (0.0, 3)),
         ([HEAD | {"GPU": 1}, {"CPU": 4}], 1, None, None, (0.0, 4)),
-        ([{"CPU": 4}, {"CPU": 4, "GPU": 1}], 1, None, None, (0.5, 2)),
+        ([{"CPU": 4}, {"CPU": 4, "GPU": 1}], 1, None, None, (0.25, 4)),
     ],
 )
 def test_trials_are_packed(
