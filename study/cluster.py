@@ -31,7 +31,7 @@ os.environ.setdefault("TUNE_PRINT_ALL_TRIAL_ERRORS", "0")  # a line of ours tell
 os.environ.setdefault("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")
 
 import ray
-from ray.exceptions import AuthenticationError
+from ray.exceptions import AuthenticationError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from core.console import err, out
@@ -83,7 +83,7 @@ class Cluster:
         return self._fitting()
 
     def _fitting(self) -> Slots:
-        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        nodes = [node["Resources"] for node in _alive()]
         # A head without CPUs runs no trial, whatever else it has.
         seen = any(node.get("GPU", 0) > 0 and node.get("CPU", 0) >= self.cpus for node in nodes)
         gpus = self.gpus if self.gpus is not None else GPU_SHARE if seen else 0.0
@@ -167,9 +167,10 @@ def _connected() -> Iterator[None]:
 def _require_shared(files: Sequence[str]) -> None:
     """Ask every node whether it sees these files. Raises BadStudy naming the node and the file.
 
-    Checkpoints on a node's own disk would be lost with it, and no other node could go on from them.
+    Checkpoints on a node's own disk would be lost with it, and no other node could go on from them. A node that goes
+    meanwhile, or has gone and Ray had not noticed, need not see any.
     """
-    nodes = [node for node in ray.nodes() if node["Alive"]]
+    nodes = _alive()
     if len(nodes) < 2:
         return
     addresses = [address(place(file).resolve()) for file in files]
@@ -180,13 +181,25 @@ def _require_shared(files: Sequence[str]) -> None:
         .remote(addresses)
         for node in nodes
     ]
-    for node, found in zip(nodes, ray.get(asked), strict=True):
+    for node, answer in zip(nodes, asked, strict=True):
+        try:
+            found = ray.get(answer)
+        except RayError as failure:
+            if node["NodeID"] not in [other["NodeID"] for other in _alive()]:
+                continue
+            why = str(failure).splitlines()[0]
+            raise BadStudy(f"node {node['NodeManagerAddress']} does not answer what files it sees: {why}") from None
         unseen = [path for path, size in expected.items() if found[path] != size]
         if unseen:
             raise BadStudy(
                 f"node {node['NodeManagerAddress']} does not see {unseen[0]}; expected --runs and all tables where "
                 f"every node reads and writes: on a shared file system, or s3://BUCKET/FOLDER"
             )
+
+
+def _alive() -> list[dict[str, Any]]:
+    """The nodes that Ray believes to live."""
+    return [node for node in ray.nodes() if node["Alive"]]
 
 
 def _sizes(addresses: list[str]) -> dict[str, int | None]:

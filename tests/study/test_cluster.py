@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import ray
-from ray.exceptions import AuthenticationError
+from ray.exceptions import AuthenticationError, TaskUnschedulableError
 
 from core.errors import BadStudy
 from study import cluster
@@ -191,13 +191,13 @@ def test_two_small_nodes_are_no_large_one(nodes: Callable[..., None]) -> None:
 
 
 class _Nodes:
-    """Two nodes, of which the second sees no file."""
+    """Nodes, of which the one named `blind` sees no file."""
 
-    def __init__(self, function: Any) -> None:
-        self.function = function
+    def __init__(self, function: Any, blind: str = "b" * 56) -> None:
+        self.function, self.name = function, blind
 
     def options(self, **options: Any) -> "_Nodes":
-        self.blind = options["scheduling_strategy"].node_id == "b" * 56
+        self.blind = options["scheduling_strategy"].node_id == self.name
         return self
 
     def remote(self, paths: list[str]) -> dict[str, int | None]:
@@ -218,3 +218,28 @@ def test_a_node_that_does_not_share_the_storage_is_named(tmp_path: Path, monkeyp
     cluster._require_shared([file])
     nodes[1]["NodeID"], nodes[1]["Alive"] = "b" * 56, False
     cluster._require_shared([file])
+
+
+@pytest.mark.parametrize("lives", [False, True])
+def test_a_node_that_goes_while_it_is_asked_is_left_out(
+    lives: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray notices some twenty seconds later that a machine has crashed, and offers it until then."""
+    file = tmp_path / "study.json"
+    file.write_text("{}")
+    nodes = [{"Alive": True, "NodeID": name * 56, "NodeManagerAddress": f"10.0.0.{name}"} for name in "12"]
+
+    def answer(asked: Any) -> Any:
+        if asked[str(file)] is None:
+            nodes[1]["Alive"] = lives
+            raise TaskUnschedulableError("the node doesn't exist any more")
+        return asked
+
+    monkeypatch.setattr(ray, "nodes", lambda: nodes)
+    monkeypatch.setattr(ray, "remote", lambda function: _Nodes(function, blind="2" * 56))
+    monkeypatch.setattr(ray, "get", answer)
+    if lives:
+        with pytest.raises(BadStudy, match=r"node 10\.0\.0\.2 does not answer what files it sees: The task is not"):
+            cluster._require_shared([str(file)])
+    else:
+        cluster._require_shared([str(file)])
