@@ -155,7 +155,7 @@ def _connected() -> Iterator[None]:
         resources = ray.cluster_resources()
         where = "the Ray cluster" if joined else "Ray on this machine"
         out.print(
-            f"running on {where}: {len(ray.nodes())} node(s), {resources.get('CPU', 0):g} CPUs, "
+            f"running on {where}: {len(_alive())} node(s), {resources.get('CPU', 0):g} CPUs, "
             f"{resources.get('GPU', 0):g} GPUs",
             markup=False,
         )

@@ -122,6 +122,16 @@ def test_a_cluster_that_cannot_be_joined_is_one_sentence(failure: Exception, mon
         _ = Cluster(1, None, None, None, []).slots
 
 
+def test_nodes_that_have_gone_are_not_counted(
+    nodes: Callable[..., None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nodes(HEAD, {"CPU": 2}, joined=True)
+    monkeypatch.setattr(ray, "init", lambda **_: None)
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 2.0})
+    with cluster._connected():
+        assert capsys.readouterr().out == "running on the Ray cluster: 2 node(s), 2 CPUs, 0 GPUs\n"
+
+
 @pytest.mark.parametrize("told", [None, "", "local"])
 def test_a_cluster_of_ones_own_is_never_somebody_elses(told: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, Any] = {}
