@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
+from core.checkpoint import discard
 from core.config import Config, to_dict
 from core.console import err, out
 from core.errors import BadStorage, BadStudy, Halted, Overtaken
@@ -60,6 +61,10 @@ class Phases:
                 loggers=loggers(self.log, self.folder, phase, base),
             )
         return not self.cluster.interrupted.is_set()
+
+    def discarding(self, phase: str) -> Callable[[int], None]:
+        """For a ledger whose trials nobody goes on from when they have ended: thousands would fill the storage."""
+        return lambda number: discard(self.folder.training(phase, number))
 
     def audit(self) -> None:
         """Splits are by subject and never meet; the tables are those that the study began with. Raises BadStudy."""
