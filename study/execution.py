@@ -57,7 +57,7 @@ class _Halt:
 
     @contextmanager
     def on_refusal(self) -> Iterator[None]:
-        """Around everything that writes to the study's folder."""
+        """Around everything that reads or writes the study's records."""
         try:
             with refusing():
                 yield
@@ -121,14 +121,15 @@ class _LedgerScheduler(_Unsaved, FIFOScheduler):
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         number = trial.config["number"]
-        epoch = self.ledger.epochs_of(number)
-        reason = self.deaths.why_to_give_up(number, epoch)
-        if reason:
-            self.deaths.given_up[number] = reason
-            if bad := self.deaths.bad_node():
-                self.halt.because(bad)
-        else:
-            self.progress.died(number, epoch, self.deaths.now.words)
+        with self.halt.on_refusal():
+            epoch = self.ledger.epochs_of(number)
+            reason = self.deaths.why_to_give_up(number, epoch)
+            if reason:
+                self.deaths.given_up[number] = reason
+                if bad := self.deaths.bad_node():
+                    self.halt.because(bad)
+            else:
+                self.progress.died(number, epoch, self.deaths.now.words)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
         given_up = self.deaths.given_up
@@ -145,18 +146,17 @@ class _LedgerScheduler(_Unsaved, FIFOScheduler):
             self.deaths.foretold(number, result[DYING])
         if VALUE not in result:
             return str(TrialScheduler.CONTINUE)
-        epoch = result["epoch"]
-        if self.ledger.has(number, epoch) and not (result["replayed"] or number in self._repeating):
-            self._repeating.add(number)
-            self.progress.repeats(number, epoch)
-        stop = False
+        epoch, stop = result["epoch"], False
         with self.halt.on_refusal():
+            if self.ledger.has(number, epoch) and not (result["replayed"] or number in self._repeating):
+                self._repeating.add(number)
+                self.progress.repeats(number, epoch)
             stop = self.ledger.report(number, epoch, result[VALUE], json.loads(result["figures"]))
             occupied = {CPUS: trial.config["threads"], GPUS: trial.config["gpu"]}
             self.ledger.note(number, **{NODE: result["node"]}, **occupied)
             if not result["replayed"]:  # what a checkpoint knows, a node tells that trains nothing
                 self._blame(self.deaths.lives(result[NODE_IP]))
-        self.progress.epoch(number, epoch, result[VALUE])
+            self.progress.epoch(number, epoch, result[VALUE])
         return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
 
     def _blame(self, lost: dict[int, str]) -> None:

@@ -159,9 +159,7 @@ def test_on_object_storage_who_was_pushed_out_stops_before_the_other_begins(
     assert touches == [False]
 
 
-def test_who_was_taken_over_is_told_and_leaves_the_new_lock(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_who_was_taken_over_is_told_and_leaves_the_new_lock(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lost = threading.Event()
     with StudyLock(tmp_path, lost):
         file = held_by(tmp_path)
