@@ -12,7 +12,7 @@ from core.errors import BadStorage, BadStudy, Halted, Overtaken
 from core.mirror import address
 from core.slices.split import require_disjoint
 from study.cluster import Cluster
-from study.events import Events, refusing
+from study.events import Events, refusing, require_whole
 from study.execution import execute
 from study.folder import Definition, StudyFolder, subjects_by_role
 from study.ledger import Ledger
@@ -95,10 +95,11 @@ def opened(
     """The phases of a study on a cluster, and whether it is new, while this process alone carries it out.
 
     log: see study.tracking. Raises BadConfig when a package for it is missing, BadStudy when another process carries
-    the study out, or when the folder holds another study.
+    the study out, or when the folder holds another study or a part of one.
     """
     require_packages(log)
     with cluster, StudyLock(folder.root, cluster.interrupted):
+        require_whole(folder)
         new = folder.define(definition)
         out.print(f"study {folder.name} in {address(folder.root)}: {'begins' if new else 'goes on'}", markup=False)
         yield Phases(folder, folder.definition(), cluster, log), new
