@@ -137,13 +137,13 @@ def _connected() -> Iterator[None]:
     options: dict[str, Any] = {} if joined else {"address": "local", "include_dashboard": False}
     try:
         ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
-    except (ConnectionError, AuthenticationError) as failure:
+    except (ConnectionError, AuthenticationError, ValueError) as failure:  # the last for what is no address
         if not joined:
             raise
         reason = str(failure).splitlines()[0].split(". ")[0]
         raise BadStudy(
-            f"RAY_ADDRESS={joined}: {reason}; expected a running cluster, and its token in ~/.ray/auth_token or "
-            f"RAY_AUTH_TOKEN"
+            f"RAY_ADDRESS={joined}: {reason}; expected that of a running cluster, and its token in "
+            f"~/.ray/auth_token or RAY_AUTH_TOKEN"
         ) from None
     except Exception as failure:
         if "timed out during startup" not in str(failure):  # Ray has no class of its own for this
