@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,6 +39,9 @@ from core.console import err, out
 from core.errors import BadStudy
 from core.mirror import address, place, size
 from study.slots import Slots
+
+ANSWER = 10.0
+"""Seconds in which a cluster that is joined takes a connection."""
 
 GPU_SHARE = 0.5
 """Two small trainings at a time end 1.9 times as many trials as one: a GPU waits for each to score and save. Four end
@@ -133,6 +137,8 @@ def _room(node: Mapping[str, float], asked: Mapping[str, float]) -> int:
 def _connected() -> Iterator[None]:
     """Within a job or with RAY_ADDRESS set, use that cluster; otherwise start one here, on loopback, for this run."""
     joined = _joined()
+    if joined:
+        _require_answer(joined)
     # Without an address Ray would join whatever `ray start` has left running on this machine.
     options: dict[str, Any] = {} if joined else {"address": "local", "include_dashboard": False}
     try:
@@ -162,6 +168,26 @@ def _connected() -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _require_answer(joined: str) -> None:
+    """Raises BadStudy where nothing listens at HOST:PORT: Ray would try for a quarter of an hour.
+
+    Also for the addresses of Ray's client and of its dashboard: only a process of the cluster can drive a study.
+    """
+    if "://" in joined:
+        expected = "expected HOST:PORT, on a machine of the cluster; from others, ray job submit"
+        raise BadStudy(
+            f"RAY_ADDRESS={joined}: a study cannot be driven through {joined.split('://')[0]}://; {expected}"
+        )
+    host, _, port = joined.rpartition(":")
+    if not port.isdigit():  # `auto`, or what is no address, which Ray refuses
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER).close()
+    except (OSError, OverflowError) as failure:
+        reason = getattr(failure, "strerror", None) or failure
+        raise BadStudy(f"RAY_ADDRESS={joined}: {reason}; expected that of a running cluster") from None
 
 
 def _require_shared(files: Sequence[str]) -> None:

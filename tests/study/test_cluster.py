@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -122,6 +123,7 @@ def test_a_cluster_that_cannot_be_joined_is_one_sentence(failure: Exception, mon
         raise failure
 
     monkeypatch.setattr(ray, "init", refuse)
+    monkeypatch.setattr(cluster, "_require_answer", lambda _: None)
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
     with pytest.raises(BadStudy, match=r"RAY_ADDRESS=10.0.0.1:6379: .*; expected that of a running cluster, and"):
         _ = Cluster(1, None, None, None, []).slots
@@ -133,8 +135,31 @@ def test_nodes_that_have_gone_are_not_counted(
     nodes(HEAD, {"CPU": 2}, joined=True)
     monkeypatch.setattr(ray, "init", lambda **_: None)
     monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 2.0})
+    monkeypatch.setattr(cluster, "_require_answer", lambda _: None)
     with cluster._connected():
         assert capsys.readouterr().out == "running on the Ray cluster: 2 node(s), 2 CPUs, 0 GPUs\n"
+
+
+def test_a_cluster_that_is_not_there_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(ray, "init", lambda **_: asked.append("Ray"))
+    monkeypatch.setattr(cluster, "ANSWER", 0.1)
+    with socket.create_server(("127.0.0.1", 0), backlog=1) as listening:
+        address = f"127.0.0.1:{listening.getsockname()[1]}"
+        cluster._require_answer(address)
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    with pytest.raises(BadStudy, match=rf"RAY_ADDRESS={address}: Connection refused; expected that of a running"):
+        _ = Cluster(1, None, None, None, []).slots
+    with pytest.raises(BadStudy, match=r"RAY_ADDRESS=127.0.0.1:99999: .*; expected that of a running cluster"):
+        cluster._require_answer("127.0.0.1:99999")
+    for other in ("auto", "nonsense", "[::1]"):
+        cluster._require_answer(other)
+    for other in ("ray://10.0.0.1:10001", "http://127.0.0.1:8265"):
+        with pytest.raises(
+            BadStudy, match=rf"RAY_ADDRESS={other}: .* through \w+://; expected HOST:PORT, .* job submit"
+        ):
+            cluster._require_answer(other)
+    assert not asked
 
 
 @pytest.mark.parametrize("told", [None, "", "local"])
