@@ -25,6 +25,7 @@ from study.deaths import Deaths, Silent
 from study.events import refusing
 from study.folder import TableReference, training_name
 from study.ledger import CPUS, GPUS, NODE, Assignment, Ledger
+from study.nodes import Nodes
 from study.progress import Progress
 from study.slots import Slots
 from study.trainable import DYING, FAILED, HALTED, VALUE, run_trial
@@ -170,14 +171,14 @@ class _LedgerScheduler(_Unsaved, FIFOScheduler):
 class _Interrupt(_Unsaved, Stopper):
     """Ends everything when a signal asked for it, or no node is left; trials stay unfinished in the ledger."""
 
-    def __init__(self, halt: _Halt, deaths: Deaths) -> None:
-        self.halt, self.deaths = halt, deaths
+    def __init__(self, halt: _Halt, nodes: Nodes) -> None:
+        self.halt, self.nodes = halt, nodes
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         return False
 
     def stop_all(self) -> bool:
-        if why := self.deaths.no_node_left():
+        if why := self.nodes.none_left():
             self.halt.because(why)
         return self.halt.interrupted.is_set()
 
@@ -251,7 +252,7 @@ def _attempt(
             storage_path=address(attempts.resolve()).removeprefix("s3://"),
             storage_filesystem=filesystem() if is_remote(attempts.resolve()) else None,
             failure_config=tune.FailureConfig(max_failures=-1),  # `deaths` decides
-            stop=_Interrupt(halt, deaths),
+            stop=_Interrupt(halt, Nodes(slots, progress.waits)),
             callbacks=[Silent(), *loggers],
             verbose=0,
         ),
