@@ -41,6 +41,23 @@ def test_another_definition_is_refused_with_what_differs(other: Definition, told
     assert folder.definition() == DEFINITION
 
 
+def test_how_more_trials_are_asked_for_is_told_where_they_were_set(tmp_path: Path) -> None:
+    """An ablation's arms search as many as they began with, so there is no such option."""
+    told = "give the same settings to go on, --trials N for more trials, another --study name"
+    for name, text, new, expected in (
+        ("set", "[study]\n", {"study.trials": 8}, True),
+        ("edited", "[study]\ntrials = 3\n", {}, True),
+        ("other", "[study]\ntrials = 8\n", {"study.grace": 2}, False),
+        ("arms", "[study]\n[arms.a]\n", {"study.trials": 8}, False),
+    ):
+        folder = StudyFolder(tmp_path / name)
+        folder.define(replace(DEFINITION, space=text))
+        now = recorded(text.replace("trials = 3", "trials = 8"), new)
+        with pytest.raises(BadStudy, match="begun with other settings") as refused:
+            folder.define(replace(DEFINITION, space=now))
+        assert (told in str(refused.value)) == expected
+
+
 @pytest.mark.parametrize(
     ("then", "now", "told"),
     [
