@@ -26,6 +26,7 @@ from study.events import refusing
 from study.folder import TableReference, training_name
 from study.ledger import CPUS, GPUS, NODE, Assignment, Ledger
 from study.nodes import Nodes
+from study.processes import outliving_its_folder
 from study.progress import Progress
 from study.slots import Slots
 from study.trainable import DYING, FAILED, HALTED, VALUE, run_trial
@@ -214,7 +215,7 @@ def execute(
         "memory": slots.memory,
     }
     halt, deaths = _Halt(interrupted), Deaths()
-    with progress, halt.on_refusal(), deaths.told_by_tune():
+    with progress, halt.on_refusal(), deaths.told_by_tune(), outliving_its_folder(interrupted):
         while ledger.waiting and not interrupted.is_set():
             _attempt(ledger, task, folder, attempts, slots, progress, halt, deaths, loggers)
             for number in deaths.begun_anew():

@@ -48,6 +48,7 @@ def test_a_study_is_stopped_and_goes_on_as_another_job_and_outlives_both(
     assert "was stopped" in head.job("stop", "first")
     before = finished_trials(journal)
     assert before
+    assert head.job("logs", "first").rstrip().endswith("stopped; the same command goes on from here")
     said = head.job("submit", *command)
     assert "kept" in said
     assert "resumed" in said
