@@ -28,7 +28,7 @@ top = 1
 
 @pytest.fixture(scope="module")
 def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
-    started = Head(tmp_path_factory.mktemp("home"))
+    started = Head(tmp_path_factory.mktemp("home"), RAY_JOB_STOP_WAIT_TIME_S="60")  # as cluster/onprem.sh has it
     yield started
     started.stop()
 
