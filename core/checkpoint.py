@@ -94,6 +94,12 @@ def newest(folder: Path) -> Checkpoint | None:
     return None
 
 
+def discard(folder: Path) -> None:
+    """Remove the checkpoints under `folder`, of a training from which nobody goes on. Raises BadStorage."""
+    for name in _epochs(folder):
+        withdraw(folder / name)
+
+
 def _epochs(folder: Path) -> list[str]:
     """Names of the checkpoints, oldest first."""
     return sorted((name for name in names(folder) if name.startswith("epoch-")), key=_in_order)

@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,13 +32,16 @@ os.environ.setdefault("TUNE_PRINT_ALL_TRIAL_ERRORS", "0")  # a line of ours tell
 os.environ.setdefault("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")
 
 import ray
-from ray.exceptions import AuthenticationError
+from ray.exceptions import AuthenticationError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from core.console import err, out
 from core.errors import BadStudy
 from core.mirror import address, place, size
 from study.slots import Slots
+
+ANSWER = 10.0
+"""Seconds in which a cluster that is joined takes a connection."""
 
 GPU_SHARE = 0.25
 """Four trainings at a time end 2.2 times as many trials as one, of small U-Nets and of the paper's, two 1.7 times: a GPU
@@ -83,7 +87,7 @@ class Cluster:
         return self._fitting()
 
     def _fitting(self) -> Slots:
-        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        nodes = [node["Resources"] for node in _alive()]
         # A head without CPUs runs no trial, whatever else it has.
         seen = any(node.get("GPU", 0) > 0 and node.get("CPU", 0) >= self.cpus for node in nodes)
         gpus = self.gpus if self.gpus is not None else GPU_SHARE if seen else 0.0
@@ -133,17 +137,19 @@ def _room(node: Mapping[str, float], asked: Mapping[str, float]) -> int:
 def _connected() -> Iterator[None]:
     """Within a job or with RAY_ADDRESS set, use that cluster; otherwise start one here, on loopback, for this run."""
     joined = _joined()
+    if joined:
+        _require_answer(joined)
     # Without an address Ray would join whatever `ray start` has left running on this machine.
     options: dict[str, Any] = {} if joined else {"address": "local", "include_dashboard": False}
     try:
         ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
-    except (ConnectionError, AuthenticationError) as failure:
+    except (ConnectionError, AuthenticationError, ValueError) as failure:  # the last for what is no address
         if not joined:
             raise
         reason = str(failure).splitlines()[0].split(". ")[0]
         raise BadStudy(
-            f"RAY_ADDRESS={joined}: {reason}; expected a running cluster, and its token in ~/.ray/auth_token or "
-            f"RAY_AUTH_TOKEN"
+            f"RAY_ADDRESS={joined}: {reason}; expected that of a running cluster, and its token in "
+            f"~/.ray/auth_token or RAY_AUTH_TOKEN"
         ) from None
     except Exception as failure:
         if "timed out during startup" not in str(failure):  # Ray has no class of its own for this
@@ -155,7 +161,7 @@ def _connected() -> Iterator[None]:
         resources = ray.cluster_resources()
         where = "the Ray cluster" if joined else "Ray on this machine"
         out.print(
-            f"running on {where}: {len(ray.nodes())} node(s), {resources.get('CPU', 0):g} CPUs, "
+            f"running on {where}: {len(_alive())} node(s), {resources.get('CPU', 0):g} CPUs, "
             f"{resources.get('GPU', 0):g} GPUs",
             markup=False,
         )
@@ -164,12 +170,33 @@ def _connected() -> Iterator[None]:
         ray.shutdown()
 
 
+def _require_answer(joined: str) -> None:
+    """Raises BadStudy where nothing listens at HOST:PORT: Ray would try for a quarter of an hour.
+
+    Also for the addresses of Ray's client and of its dashboard: only a process of the cluster can drive a study.
+    """
+    if "://" in joined:
+        expected = "expected HOST:PORT, on a machine of the cluster; from others, ray job submit"
+        raise BadStudy(
+            f"RAY_ADDRESS={joined}: a study cannot be driven through {joined.split('://')[0]}://; {expected}"
+        )
+    host, _, port = joined.rpartition(":")
+    if not port.isdigit():  # `auto`, or what is no address, which Ray refuses
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER).close()
+    except (OSError, OverflowError) as failure:
+        reason = getattr(failure, "strerror", None) or failure
+        raise BadStudy(f"RAY_ADDRESS={joined}: {reason}; expected that of a running cluster") from None
+
+
 def _require_shared(files: Sequence[str]) -> None:
     """Ask every node whether it sees these files. Raises BadStudy naming the node and the file.
 
-    Checkpoints on a node's own disk would be lost with it, and no other node could go on from them.
+    Checkpoints on a node's own disk would be lost with it, and no other node could go on from them. A node that goes
+    meanwhile, or has gone and Ray had not noticed, need not see any.
     """
-    nodes = [node for node in ray.nodes() if node["Alive"]]
+    nodes = _alive()
     if len(nodes) < 2:
         return
     addresses = [address(place(file).resolve()) for file in files]
@@ -180,13 +207,25 @@ def _require_shared(files: Sequence[str]) -> None:
         .remote(addresses)
         for node in nodes
     ]
-    for node, found in zip(nodes, ray.get(asked), strict=True):
+    for node, answer in zip(nodes, asked, strict=True):
+        try:
+            found = ray.get(answer)
+        except RayError as failure:
+            if node["NodeID"] not in [other["NodeID"] for other in _alive()]:
+                continue
+            why = str(failure).splitlines()[0]
+            raise BadStudy(f"node {node['NodeManagerAddress']} does not answer what files it sees: {why}") from None
         unseen = [path for path, size in expected.items() if found[path] != size]
         if unseen:
             raise BadStudy(
                 f"node {node['NodeManagerAddress']} does not see {unseen[0]}; expected --runs and all tables where "
                 f"every node reads and writes: on a shared file system, or s3://BUCKET/FOLDER"
             )
+
+
+def _alive() -> list[dict[str, Any]]:
+    """The nodes that Ray believes to live."""
+    return [node for node in ray.nodes() if node["Alive"]]
 
 
 def _sizes(addresses: list[str]) -> dict[str, int | None]:

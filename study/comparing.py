@@ -87,9 +87,11 @@ class Comparison:
 
     def _search(self, name: str, study: optuna.Study, families: list[str]) -> bool:
         """An arm's own search, every trial in full; False when it was interrupted."""
-        space = self.ablation.space(name)
-        ledger = Ledger(study, SearchSource(space, space.study.trials), self.ablation.epochs, space.study.seed)
-        return self.phases.carry_out(f"search-{name}", ledger, space.base(), families)
+        space, phase = self.ablation.space(name), f"search-{name}"
+        source = SearchSource(space, space.study.trials)
+        ended = self.phases.discarding(phase)
+        ledger = Ledger(study, source, self.ablation.epochs, space.study.seed, ended=ended)
+        return self.phases.carry_out(phase, ledger, space.base(), families)
 
     def _require_two(self, names: list[str], left_out: Mapping[str, str]) -> None:
         if len(names) < 2:

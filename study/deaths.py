@@ -5,13 +5,11 @@ runs out of memory. Ray kills those that began last, whoever filled the node; it
 """
 
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import ray
 from ray.air.execution._internal import RayActorManager
 from ray.exceptions import OutOfMemoryError, RayActorError
 from ray.tune.execution import tune_controller
@@ -20,7 +18,6 @@ from ray.tune.progress_reporter import TrialProgressCallback
 PATIENCE = 4  # deaths within one epoch that end a trial, whatever they came from
 TOO_LARGE = 2  # deaths within one epoch that end it when each time it was what filled the node's memory
 LOST = 3  # trials given up on one node, without an epoch there in between, that are the node's fault
-LOOK = 10.0  # seconds between two looks at which nodes there are
 _IP = re.compile(r"\bip[:=] ?([0-9a-fA-F.:]*[0-9a-fA-F])")
 _USED = re.compile(r"\((?:Actor\((\w+)\)|Task):.*actual memory used=([\d.]+)GB")  # a task: its actor still starts
 _NODE = re.compile(r"was ([\d.]+)GB used / ([\d.]+)GB limit")
@@ -85,7 +82,6 @@ class Deaths:
         self._counts: dict[int, _Count] = {}
         self._last_words: dict[int, str] = {}
         self._lost: dict[str, dict[int, str]] = {}
-        self._next_look = 0.0
         self.now = _Death()
 
     def foretold(self, number: int, words: str) -> None:
@@ -114,15 +110,6 @@ class Deaths:
         if len(lost) < LOST:
             return None
         return f"node {self.now.node}: {len(lost)} trials in a row came to nothing there, the last as {lost[-1]}"
-
-    def no_node_left(self) -> str | None:
-        """Why nothing goes on anywhere, None while there is a node: Tune would wait for another one for ever."""
-        if time.monotonic() < self._next_look:
-            return None
-        self._next_look = time.monotonic() + LOOK
-        if any(node["Alive"] for node in ray.nodes()):
-            return None
-        return "Ray has no node left: its raylet was killed"
 
     def why_to_give_up(self, number: int, epoch: int) -> str | None:
         """Count a death after this recorded epoch. The reason to end the trial, None to start it again."""

@@ -11,7 +11,8 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.errors import BadConfig, BadStorage
+from core.errors import BadConfig, BadStorage, BadStudy
+from core.mirror import address, is_remote, names
 from study.folder import Definition, StudyFolder
 from study.journal import Journal, reading
 
@@ -66,6 +67,25 @@ class Events:
                 with suppress(KeyError):
                     found[phase] = optuna.load_study(study_name=self.named(phase), storage=storage)
         return found
+
+
+def require_whole(folder: StudyFolder) -> None:
+    """Before a study is carried out. Raises BadStudy where what it is, or the record of its trials, was lost.
+
+    Without the record everything would be trained again; without study.json, trials of another space or other tables
+    might join it.
+    """
+    there, root = names(folder.root), address(folder.root)
+    journal = f"{folder.journal.name}.d" if is_remote(folder.root) else folder.journal.name
+    recorded = journal in there and (is_remote(folder.root) or folder.journal.stat().st_size > 0)
+    expected = "put it back, or give another --study name"
+    if not folder.definition_file.exists():
+        if recorded:
+            raise BadStudy(f"{root}: holds {journal} and no study.json, which says what it is of; {expected}")
+        return
+    left = [name for name in there if name in (folder.trials.name, "replicates") or name.startswith("search")]
+    if left and not recorded and folder.definition().database is None:
+        raise BadStudy(f"{root}: {journal}, the record of its trials, is gone, though {left[0]} is there; {expected}")
 
 
 @contextmanager

@@ -25,6 +25,8 @@ from study.deaths import Deaths, Silent
 from study.events import refusing
 from study.folder import TableReference, training_name
 from study.ledger import CPUS, GPUS, NODE, Assignment, Ledger
+from study.nodes import Nodes
+from study.processes import outliving_its_folder
 from study.progress import Progress
 from study.slots import Slots
 from study.trainable import DYING, FAILED, HALTED, VALUE, run_trial
@@ -57,7 +59,7 @@ class _Halt:
 
     @contextmanager
     def on_refusal(self) -> Iterator[None]:
-        """Around everything that writes to the study's folder."""
+        """Around everything that reads or writes the study's records."""
         try:
             with refusing():
                 yield
@@ -121,14 +123,15 @@ class _LedgerScheduler(_Unsaved, FIFOScheduler):
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         number = trial.config["number"]
-        epoch = self.ledger.epochs_of(number)
-        reason = self.deaths.why_to_give_up(number, epoch)
-        if reason:
-            self.deaths.given_up[number] = reason
-            if bad := self.deaths.bad_node():
-                self.halt.because(bad)
-        else:
-            self.progress.died(number, epoch, self.deaths.now.words)
+        with self.halt.on_refusal():
+            epoch = self.ledger.epochs_of(number)
+            reason = self.deaths.why_to_give_up(number, epoch)
+            if reason:
+                self.deaths.given_up[number] = reason
+                if bad := self.deaths.bad_node():
+                    self.halt.because(bad)
+            else:
+                self.progress.died(number, epoch, self.deaths.now.words)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
         given_up = self.deaths.given_up
@@ -145,18 +148,17 @@ class _LedgerScheduler(_Unsaved, FIFOScheduler):
             self.deaths.foretold(number, result[DYING])
         if VALUE not in result:
             return str(TrialScheduler.CONTINUE)
-        epoch = result["epoch"]
-        if self.ledger.has(number, epoch) and not (result["replayed"] or number in self._repeating):
-            self._repeating.add(number)
-            self.progress.repeats(number, epoch)
-        stop = False
+        epoch, stop = result["epoch"], False
         with self.halt.on_refusal():
+            if self.ledger.has(number, epoch) and not (result["replayed"] or number in self._repeating):
+                self._repeating.add(number)
+                self.progress.repeats(number, epoch)
             stop = self.ledger.report(number, epoch, result[VALUE], json.loads(result["figures"]))
             occupied = {CPUS: trial.config["threads"], GPUS: trial.config["gpu"]}
             self.ledger.note(number, **{NODE: result["node"]}, **occupied)
             if not result["replayed"]:  # what a checkpoint knows, a node tells that trains nothing
                 self._blame(self.deaths.lives(result[NODE_IP]))
-        self.progress.epoch(number, epoch, result[VALUE])
+            self.progress.epoch(number, epoch, result[VALUE])
         return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
 
     def _blame(self, lost: dict[int, str]) -> None:
@@ -170,14 +172,14 @@ class _LedgerScheduler(_Unsaved, FIFOScheduler):
 class _Interrupt(_Unsaved, Stopper):
     """Ends everything when a signal asked for it, or no node is left; trials stay unfinished in the ledger."""
 
-    def __init__(self, halt: _Halt, deaths: Deaths) -> None:
-        self.halt, self.deaths = halt, deaths
+    def __init__(self, halt: _Halt, nodes: Nodes) -> None:
+        self.halt, self.nodes = halt, nodes
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         return False
 
     def stop_all(self) -> bool:
-        if why := self.deaths.no_node_left():
+        if why := self.nodes.none_left():
             self.halt.because(why)
         return self.halt.interrupted.is_set()
 
@@ -213,7 +215,7 @@ def execute(
         "memory": slots.memory,
     }
     halt, deaths = _Halt(interrupted), Deaths()
-    with progress, halt.on_refusal(), deaths.told_by_tune():
+    with progress, halt.on_refusal(), deaths.told_by_tune(), outliving_its_folder(interrupted):
         while ledger.waiting and not interrupted.is_set():
             _attempt(ledger, task, folder, attempts, slots, progress, halt, deaths, loggers)
             for number in deaths.begun_anew():
@@ -251,7 +253,7 @@ def _attempt(
             storage_path=address(attempts.resolve()).removeprefix("s3://"),
             storage_filesystem=filesystem() if is_remote(attempts.resolve()) else None,
             failure_config=tune.FailureConfig(max_failures=-1),  # `deaths` decides
-            stop=_Interrupt(halt, deaths),
+            stop=_Interrupt(halt, Nodes(slots, progress.waits)),
             callbacks=[Silent(), *loggers],
             verbose=0,
         ),

@@ -153,9 +153,11 @@ class StudyFolder:
             return True
         kept = self.definition()
         if kept.digest() != definition.digest():
+            changes = "; ".join(_changes(kept, definition))
+            more = "--trials N for more trials, " if "trials = " in changes and "[arms." not in kept.space else ""
             raise BadStudy(
-                f"{self.root}: this study was begun with other settings ({'; '.join(_changes(kept, definition))}); "
-                f"give the same settings to go on, another --study name, or --fork NAME to begin from its best trials"
+                f"{self.root}: this study was begun with other settings ({changes}); give the same settings to go on, "
+                f"{more}another --study name, or --fork NAME to begin from its best trials"
             )
         if definition.database not in (None, kept.database):
             raise BadStudy(

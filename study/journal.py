@@ -36,7 +36,10 @@ class _Read(JournalFileBackend):
         super().__init__(str(file))
 
     def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
-        """Events from this number on, one a line. Raises BadStudy for a line that is none, except a torn last one."""
+        """Events from this number on, one a line. Raises BadStudy for a line that is none, except a torn last one.
+
+        Raises BadStorage when the file is gone.
+        """
         number = log_number_from
         try:
             for event in super().read_logs(log_number_from):
@@ -44,9 +47,14 @@ class _Read(JournalFileBackend):
                     raise TypeError(event)
                 number += 1
                 yield event
+        except FileNotFoundError:
+            raise self._gone() from None
         except (ValueError, TypeError):
             where = f"{address(self._journal)}: line {number + 1} is damaged"
             raise BadStudy(f"{where}; expected an event of an Optuna journal") from None
+
+    def _gone(self) -> BadStorage:
+        return BadStorage(f"{address(self._journal)}: is gone, as when its folder was moved or deleted")
 
 
 class _Downloaded(_Read):
@@ -83,7 +91,10 @@ class Journal(_Read):
 
         Raises OSError or BadStorage where storage is full or gone, Overtaken when another driver has written there.
         """
-        before = self.path.stat().st_size
+        try:
+            before = self.path.stat().st_size
+        except FileNotFoundError:
+            raise self._gone() from None
         try:
             super().append_logs(logs)
             if self._segments:

@@ -6,7 +6,7 @@ about, so whatever is seen of an epoch, its decision stands; and a trial that wa
 is drawn again to the same values.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -62,11 +62,20 @@ class Source(Protocol):
 class Ledger:
     """Asks, records and decides. One process at a time holds a study's ledger.
 
-    asha: None stops no trial early.
+    asha: None stops no trial early. ended: told the number of a trial whose end has just been recorded.
     """
 
-    def __init__(self, study: optuna.Study, source: Source, epochs: int, seed: int, asha: Asha | None = None) -> None:
+    def __init__(
+        self,
+        study: optuna.Study,
+        source: Source,
+        epochs: int,
+        seed: int,
+        asha: Asha | None = None,
+        ended: Callable[[int], None] | None = None,
+    ) -> None:
         self.study, self.source, self.epochs, self.seed, self.asha = study, source, epochs, seed, asha
+        self.ended = ended
         if study.user_attrs.get(PLANNED) != source.total:
             study.set_user_attr(PLANNED, source.total)
         source.prepare(study)
@@ -165,7 +174,7 @@ class Ledger:
         """Record that a trial failed, and why. It is never asked again."""
         trial = self._live(number)
         trial.set_user_attr(REASON, reason)
-        self.study.tell(number, state=TrialState.FAIL)
+        self._tell(number, state=TrialState.FAIL)
 
     def lose(self, number: int) -> bool:
         """Note that a trial was given up where its node may be at fault; it stays unfinished, so it is asked again.
@@ -186,9 +195,9 @@ class Ledger:
             return trial.state
         values = trial.intermediate_values
         if self.epochs in values:
-            self.study.tell(number, values[self.epochs])
+            self._tell(number, values[self.epochs])
         elif values and trial.user_attrs.get(STOPPED) == max(values):
-            self.study.tell(number, state=TrialState.PRUNED)  # takes its last intermediate value
+            self._tell(number, state=TrialState.PRUNED)  # takes its last intermediate value
         return self.trials()[number].state
 
     def note(self, number: int, **attributes: Any) -> None:
@@ -197,6 +206,11 @@ class Ledger:
         for name, value in attributes.items():
             if name not in have or have[name] != value:
                 self._live(number).set_user_attr(name, value)
+
+    def _tell(self, number: int, value: float | None = None, state: TrialState | None = None) -> None:
+        self.study.tell(number, value, state)
+        if self.ended:
+            self.ended(number)
 
     def _asked(self) -> int:
         return sum(trial.state != TrialState.WAITING for trial in self.trials())

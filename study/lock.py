@@ -96,8 +96,9 @@ class StudyLock:
             for place in self._places:
                 try:
                     if not place.touch(self._mine):
-                        taken = f"{address(self.folder)}: another driver has taken this study over; stopping"
-                        err.print(taken, style="yellow", markup=False)
+                        gone = "its lock is gone, as when its folder was moved or deleted"
+                        why = "another driver has taken this study over" if place.holder() else gone
+                        err.print(f"{address(self.folder)}: {why}; stopping", style="yellow", markup=False)
                         self.lost.set()
                         return
                 except (OSError, BadStorage):

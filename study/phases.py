@@ -5,13 +5,14 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
+from core.checkpoint import discard
 from core.config import Config, to_dict
 from core.console import err, out
 from core.errors import BadStorage, BadStudy, Halted, Overtaken
 from core.mirror import address
 from core.slices.split import require_disjoint
 from study.cluster import Cluster
-from study.events import Events, refusing
+from study.events import Events, refusing, require_whole
 from study.execution import execute
 from study.folder import Definition, StudyFolder, subjects_by_role
 from study.ledger import Ledger
@@ -61,6 +62,10 @@ class Phases:
             )
         return not self.cluster.interrupted.is_set()
 
+    def discarding(self, phase: str) -> Callable[[int], None]:
+        """For a ledger whose trials nobody goes on from when they have ended: thousands would fill the storage."""
+        return lambda number: discard(self.folder.training(phase, number))
+
     def audit(self) -> None:
         """Splits are by subject and never meet; the tables are those that the study began with. Raises BadStudy."""
         roles = self.roles()
@@ -90,10 +95,11 @@ def opened(
     """The phases of a study on a cluster, and whether it is new, while this process alone carries it out.
 
     log: see study.tracking. Raises BadConfig when a package for it is missing, BadStudy when another process carries
-    the study out, or when the folder holds another study.
+    the study out, or when the folder holds another study or a part of one.
     """
     require_packages(log)
     with cluster, StudyLock(folder.root, cluster.interrupted):
+        require_whole(folder)
         new = folder.define(definition)
         out.print(f"study {folder.name} in {address(folder.root)}: {'begins' if new else 'goes on'}", markup=False)
         yield Phases(folder, folder.definition(), cluster, log), new

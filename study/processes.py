@@ -2,7 +2,9 @@
 
 import os
 import socket
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,3 +51,24 @@ def started(pid: int) -> int | None:
         return None if fields[0] == "Z" else int(fields[19])
     except OSError:
         return None
+
+
+@contextmanager
+def outliving_its_folder(stopped: threading.Event) -> Iterator[None]:
+    """Around Tune, which asks for this process's folder once more when all has been told.
+
+    Ray throws a job's folder away as soon as the job is stopped. stopped: set when this process was asked to end.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        if not stopped.is_set() or _has_folder():
+            raise
+
+
+def _has_folder() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True

@@ -76,6 +76,10 @@ class Progress:
         """The worker of a training died after this recorded epoch, and another takes over."""
         self._say(f"{number} goes on from epoch {epoch}: its worker died{why and ', ' + why}")
 
+    def waits(self) -> None:
+        """The last node that could run a training has gone, or none has come yet."""
+        self._say("no node of the cluster could run a training now; waiting for one to join")
+
     def lost(self, number: int, why: str) -> None:
         """A training was given up, by its own fault or its node's."""
         self._running.pop(number, None)

@@ -59,7 +59,8 @@ class Run:
         storage = events.storage()
         trials = open_study(storage, events.named("search"))
         source = SearchSource(self.space, self.trials or plan.trials, self.forked)
-        ledger = Ledger(trials, source, epochs, plan.seed, Asha(plan.grace, plan.reduction))
+        asha = Asha(plan.grace, plan.reduction)
+        ledger = Ledger(trials, source, epochs, plan.seed, asha, self.phases.discarding("search"))
         finished = self.phases.carry_out("search", ledger, base)
         write_trials(trials, folder.trials)
         if not finished:

@@ -87,8 +87,7 @@ def test_a_study_outlives_its_database(
 ) -> None:
     place = Place(tmp_path, healthy, lesioned, SPACE.replace("top = 2", "top = 1"), small_probe)
     first = place.begin(place.search("--database", server.address))
-    last_trial = tmp_path / "runs" / "tiny" / "search" / "00002" / "epoch-00001" / "state.json"
-    wait_for("history", last_trial)
+    wait_for("PK", tmp_path / "runs" / "tiny" / "search" / "00002" / "sample_maps.npz")
     server.stop()
     said, _ = first.communicate(timeout=300)
     assert first.returncode == 2, said

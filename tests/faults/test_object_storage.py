@@ -17,6 +17,8 @@ from core.errors import BadStorage, BadStudy, Overtaken
 from core.mirror import names, place, publish, withdraw
 from core.slices.table import SliceTable
 from study import lock, segments
+from study.events import require_whole
+from study.folder import Definition, StudyFolder, TableReference
 from study.journal import Journal, reading
 from study.ledger import open_study
 from study.lock import StudyLock
@@ -129,6 +131,18 @@ def test_an_upload_whose_answer_was_lost_is_not_taken_for_another_drivers(
     assert recorded(journal) == [{"a": 1}, {"b": 2}]
     backend.append_logs([{"c": 3}])
     assert recorded(journal) == [{"a": 1}, {"c": 3}] == list(backend.read_logs(0))
+
+
+def test_a_study_that_lost_its_journal_there_does_not_begin_anew(journal: Path) -> None:
+    folder, nowhere = StudyFolder(journal.parent), TableReference("nowhere", "")
+    folder.define(Definition("demo", "", nowhere, nowhere, None))
+    require_whole(folder)
+    Journal(journal).append_logs([{"a": 1}])
+    mirror.write(folder.training("search", 0) / "epoch-00001" / "state.json", b"{}")
+    require_whole(folder)
+    withdraw(journal.with_name("journal.log.d"))
+    with pytest.raises(BadStudy, match=r"runs/mine: journal.log.d, the record of its trials, is gone, though search"):
+        require_whole(folder)
 
 
 def test_an_event_costs_one_small_download(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -141,6 +141,17 @@ def test_the_journal_takes_whole_events_or_none(disk: Path) -> None:
     assert list(journal.read_logs(0)) == [{"a": 1}, {"c": 3}]
 
 
+def test_a_journal_that_is_gone_is_not_begun_anew(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.log")
+    journal.append_logs([{"a": 1}])
+    journal.path.unlink()
+    with pytest.raises(BadStorage, match=r"journal\.log: is gone, as when its folder was moved or deleted"):
+        journal.append_logs([{"b": 2}])
+    with pytest.raises(BadStorage, match=r"journal\.log: is gone"):
+        list(journal.read_logs(0))
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("torn", ['{"op_code":4,"stu', '{"op_code":4}'[:1], "\0" * 5000])
 def test_a_torn_line_is_cut_off(torn: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "journal.log"

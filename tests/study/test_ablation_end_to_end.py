@@ -58,6 +58,8 @@ def test_it_goes_on_after_a_kill_and_compares_every_arm(place: Place) -> None:
     after = finished_trials(folder / "journal.log")
     assert before.items() <= after.items()
     assert len(after) == 2 + 2 * 3
+    assert not list((folder / "search-tuned").glob("*/*epoch-*"))
+    assert len(list((folder / "replicates").glob("*/epoch-00004"))) == 2 * 3
 
     found = json.loads((folder / "ablation.json").read_text())
     assert set(found["arms"]) == {"brush", "tuned"}

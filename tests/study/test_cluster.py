@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 import ray
-from ray.exceptions import AuthenticationError
+from ray.exceptions import AuthenticationError, TaskUnschedulableError
 
 from core.errors import BadStudy
 from study import cluster
@@ -110,16 +111,55 @@ def test_a_machine_too_busy_for_ray_is_one_sentence(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    "failure", [ConnectionError("Could not reach it.\nMore"), AuthenticationError("no token was found. To generate")]
+    "failure",
+    [
+        ConnectionError("Could not reach it.\nMore"),
+        AuthenticationError("no token was found. To generate"),
+        ValueError("Invalid address format: 10.0.0.1"),
+    ],
 )
 def test_a_cluster_that_cannot_be_joined_is_one_sentence(failure: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(**_: Any) -> None:
         raise failure
 
     monkeypatch.setattr(ray, "init", refuse)
+    monkeypatch.setattr(cluster, "_require_answer", lambda _: None)
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
-    with pytest.raises(BadStudy, match=r"RAY_ADDRESS=10.0.0.1:6379: .*; expected a running cluster, and its token"):
+    with pytest.raises(BadStudy, match=r"RAY_ADDRESS=10.0.0.1:6379: .*; expected that of a running cluster, and"):
         _ = Cluster(1, None, None, None, []).slots
+
+
+def test_nodes_that_have_gone_are_not_counted(
+    nodes: Callable[..., None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nodes(HEAD, {"CPU": 2}, joined=True)
+    monkeypatch.setattr(ray, "init", lambda **_: None)
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 2.0})
+    monkeypatch.setattr(cluster, "_require_answer", lambda _: None)
+    with cluster._connected():
+        assert capsys.readouterr().out == "running on the Ray cluster: 2 node(s), 2 CPUs, 0 GPUs\n"
+
+
+def test_a_cluster_that_is_not_there_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(ray, "init", lambda **_: asked.append("Ray"))
+    monkeypatch.setattr(cluster, "ANSWER", 0.1)
+    with socket.create_server(("127.0.0.1", 0), backlog=1) as listening:
+        address = f"127.0.0.1:{listening.getsockname()[1]}"
+        cluster._require_answer(address)
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    with pytest.raises(BadStudy, match=rf"RAY_ADDRESS={address}: Connection refused; expected that of a running"):
+        _ = Cluster(1, None, None, None, []).slots
+    with pytest.raises(BadStudy, match=r"RAY_ADDRESS=127.0.0.1:99999: .*; expected that of a running cluster"):
+        cluster._require_answer("127.0.0.1:99999")
+    for other in ("auto", "nonsense", "[::1]"):
+        cluster._require_answer(other)
+    for other in ("ray://10.0.0.1:10001", "http://127.0.0.1:8265"):
+        with pytest.raises(
+            BadStudy, match=rf"RAY_ADDRESS={other}: .* through \w+://; expected HOST:PORT, .* job submit"
+        ):
+            cluster._require_answer(other)
+    assert not asked
 
 
 @pytest.mark.parametrize("told", [None, "", "local"])
@@ -191,13 +231,13 @@ def test_two_small_nodes_are_no_large_one(nodes: Callable[..., None]) -> None:
 
 
 class _Nodes:
-    """Two nodes, of which the second sees no file."""
+    """Nodes, of which the one named `blind` sees no file."""
 
-    def __init__(self, function: Any) -> None:
-        self.function = function
+    def __init__(self, function: Any, blind: str = "b" * 56) -> None:
+        self.function, self.name = function, blind
 
     def options(self, **options: Any) -> "_Nodes":
-        self.blind = options["scheduling_strategy"].node_id == "b" * 56
+        self.blind = options["scheduling_strategy"].node_id == self.name
         return self
 
     def remote(self, paths: list[str]) -> dict[str, int | None]:
@@ -218,3 +258,28 @@ def test_a_node_that_does_not_share_the_storage_is_named(tmp_path: Path, monkeyp
     cluster._require_shared([file])
     nodes[1]["NodeID"], nodes[1]["Alive"] = "b" * 56, False
     cluster._require_shared([file])
+
+
+@pytest.mark.parametrize("lives", [False, True])
+def test_a_node_that_goes_while_it_is_asked_is_left_out(
+    lives: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray notices some twenty seconds later that a machine has crashed, and offers it until then."""
+    file = tmp_path / "study.json"
+    file.write_text("{}")
+    nodes = [{"Alive": True, "NodeID": name * 56, "NodeManagerAddress": f"10.0.0.{name}"} for name in "12"]
+
+    def answer(asked: Any) -> Any:
+        if asked[str(file)] is None:
+            nodes[1]["Alive"] = lives
+            raise TaskUnschedulableError("the node doesn't exist any more")
+        return asked
+
+    monkeypatch.setattr(ray, "nodes", lambda: nodes)
+    monkeypatch.setattr(ray, "remote", lambda function: _Nodes(function, blind="2" * 56))
+    monkeypatch.setattr(ray, "get", answer)
+    if lives:
+        with pytest.raises(BadStudy, match=r"node 10\.0\.0\.2 does not answer what files it sees: The task is not"):
+            cluster._require_shared([str(file)])
+    else:
+        cluster._require_shared([str(file)])

@@ -17,7 +17,7 @@ from study.ledger import Ledger, open_study
 from study.progress import Progress
 from study.reading import parse_space
 from study.search_source import SearchSource
-from study.trainable import DYING
+from study.trainable import DYING, VALUE
 
 SAID = """1 worker(s) were killed due to the node running low on memory. Memory on the node (IP: 10.0.0.1, ID: ab) was \
 9.00GB used / 10.00GB limit (0.9)
@@ -129,6 +129,26 @@ def test_last_words_are_no_epoch(tmp_path: Path) -> None:
             scheduler.on_trial_error(None, trial)
     assert ledger.epochs_of(number) == 0
     assert deaths.given_up == {number: "its worker died 4 times in epoch 1, at last because gpu7 told: CUDA error"}
+
+
+def test_records_that_cannot_be_read_halt_a_study(tmp_path: Path) -> None:
+    """Its folder was moved while trials ran: what Tune tells next, an epoch or a death, is where that is seen."""
+    space = parse_space('[study]\ntrials = 2\n[space]\n"loss.alpha" = { low = 0, high = 1 }\n', "tiny.toml")
+    journal = tmp_path / "study" / "journal.log"
+    ledger = Ledger(open_study(journal, "search"), SearchSource(space, 2), 10, 0)
+    first, second = [SimpleNamespace(config={"number": one.number}) for one in ledger.assignments()]
+    journal.parent.rename(tmp_path / "elsewhere")
+    epoch = {"epoch": 1, VALUE: 0.5, "figures": "{}", "replayed": False}
+    halts = [_Halt(threading.Event()) for _ in range(2)]
+    schedulers = [
+        _LedgerScheduler(ledger, Progress("search", 2, 0, 10, to_dict(space.base())), halt, Deaths()) for halt in halts
+    ]
+    assert schedulers[0].on_trial_result(None, first, epoch) == TrialScheduler.CONTINUE
+    schedulers[1].on_trial_error(None, second)
+    for halt in halts:
+        assert halt.reason == f"{journal}: is gone, as when its folder was moved or deleted"
+        assert halt.interrupted.is_set()
+    assert not journal.parent.exists()
 
 
 def test_tune_is_left_as_it_was() -> None:

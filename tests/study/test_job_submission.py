@@ -28,7 +28,7 @@ top = 1
 
 @pytest.fixture(scope="module")
 def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
-    started = Head(tmp_path_factory.mktemp("home"))
+    started = Head(tmp_path_factory.mktemp("home"), RAY_JOB_STOP_WAIT_TIME_S="60")  # as cluster/onprem.sh has it
     yield started
     started.stop()
 
@@ -48,6 +48,7 @@ def test_a_study_is_stopped_and_goes_on_as_another_job_and_outlives_both(
     assert "was stopped" in head.job("stop", "first")
     before = finished_trials(journal)
     assert before
+    assert head.job("logs", "first").rstrip().endswith("stopped; the same command goes on from here")
     said = head.job("submit", *command)
     assert "kept" in said
     assert "resumed" in said

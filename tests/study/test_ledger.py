@@ -133,6 +133,24 @@ def test_a_failure_keeps_its_reason_and_is_not_asked_again(tmp_path: Path) -> No
     assert next(again.assignments()).number != number
 
 
+def test_the_end_of_a_trial_is_told_once_it_is_recorded(tmp_path: Path) -> None:
+    study, told = open_study(tmp_path / "journal.log", "search"), []
+
+    def ended(number: int) -> None:
+        told.append((number, study.get_trials()[number].state))
+
+    ledger = Ledger(study, SearchSource(_space(), 4), EPOCHS, 0, Asha(1, 3), ended)
+    whole, stopped, failed, interrupted = [one.number for one in ledger.assignments()]
+    for epoch in range(1, EPOCHS + 1):
+        assert not ledger.report(whole, epoch, 0.9, {})
+    assert ledger.report(stopped, 1, 0.1, {})
+    ledger.report(interrupted, 1, 0.95, {})
+    ledger.fail(failed, "the loss of epoch 1 is nan")
+    for number in (whole, stopped, failed, interrupted, whole):
+        ledger.finish(number)
+    assert told == [(failed, TrialState.FAIL), (whole, TrialState.COMPLETE), (stopped, TrialState.PRUNED)]
+
+
 def test_a_restarted_sampler_does_not_repeat_its_draws(tmp_path: Path) -> None:
     drawn = []
     for _ in range(4):

@@ -159,9 +159,20 @@ def test_on_object_storage_who_was_pushed_out_stops_before_the_other_begins(
     assert touches == [False]
 
 
-def test_who_was_taken_over_is_told_and_leaves_the_new_lock(tmp_path: Path) -> None:
+def test_who_was_taken_over_is_told_and_leaves_the_new_lock(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lost = threading.Event()
     with StudyLock(tmp_path, lost):
         file = held_by(tmp_path)
         assert lost.wait(5)
     assert file.exists()
+    assert capsys.readouterr().err == f"{tmp_path}: another driver has taken this study over; stopping\n"
+
+
+def test_a_folder_that_was_moved_is_no_other_driver(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lost, folder = threading.Event(), tmp_path / "mine"
+    with StudyLock(folder, lost):
+        folder.rename(tmp_path / "elsewhere")
+        assert lost.wait(5)
+    said = capsys.readouterr().err
+    assert said == f"{folder}: its lock is gone, as when its folder was moved or deleted; stopping\n"
+    assert not folder.exists()

@@ -17,7 +17,7 @@ from ray.tune.search import Searcher
 
 from core.config import to_dict
 from core.errors import Halted, Overtaken
-from study import deaths, execution
+from study import execution, nodes
 from study.deaths import PATIENCE
 from study.folder import TableReference
 from study.ledger import Ledger, open_study
@@ -129,7 +129,7 @@ def cluster_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Cluster]:
                 cluster.fit(*self.parts)
 
         monkeypatch.setattr(execution.tune, "Tuner", Tuner)
-        monkeypatch.setattr(deaths.ray, "nodes", lambda: [{"Alive": alive} for alive in cluster.nodes])
+        monkeypatch.setattr(nodes.ray, "nodes", lambda: [{"Alive": a, "Resources": {"CPU": 1}} for a in cluster.nodes])
         monkeypatch.setattr(execution.FIFOScheduler, "choose_trial_to_run", lambda *_: None)
         return cluster
 
@@ -220,7 +220,7 @@ def test_a_cluster_without_a_node_halts_the_study_instead_of_waiting_for_one(
     cluster_of: Callable[..., Cluster], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where the raylet of the one machine was killed."""
-    monkeypatch.setattr(deaths, "LOOK", 0.0)
+    monkeypatch.setattr(nodes, "LOOK", 0.0)
 
     def place(number: int, tries: int) -> str:
         cluster.nodes = [False, number < 1]

@@ -59,6 +59,14 @@ def test_best_and_trials_tell_what_happened(place: Place) -> None:
     assert not (roles[1] & roles[2])
 
 
+def test_checkpoints_stay_of_replicates_alone(place: Place) -> None:
+    """Two for each of thousands of trials would fill the storage; retraining goes on from the replicates'."""
+    folder = place.root / "runs" / "tiny"
+    assert list((folder / "search").glob("*/sample_maps.npz"))
+    assert not list((folder / "search").glob("*/*epoch-*"))
+    assert all(list(one.glob("epoch-*")) for one in (folder / "replicates").iterdir())
+
+
 def test_a_finished_study_is_kept_as_it_is(place: Place) -> None:
     best = place.root / "runs" / "tiny" / "best.json"
     before, at = best.read_text(), best.stat().st_mtime_ns

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import BadStudy
-from study.events import Events
+from study.events import Events, require_whole
 from study.folder import Definition, StudyFolder, TableReference, find_study
 from study.settings import recorded
 
@@ -39,6 +39,23 @@ def test_another_definition_is_refused_with_what_differs(other: Definition, told
     with pytest.raises(BadStudy, match=told):
         folder.define(other)
     assert folder.definition() == DEFINITION
+
+
+def test_how_more_trials_are_asked_for_is_told_where_they_were_set(tmp_path: Path) -> None:
+    """An ablation's arms search as many as they began with, so there is no such option."""
+    told = "give the same settings to go on, --trials N for more trials, another --study name"
+    for name, text, new, expected in (
+        ("set", "[study]\n", {"study.trials": 8}, True),
+        ("edited", "[study]\ntrials = 3\n", {}, True),
+        ("other", "[study]\ntrials = 8\n", {"study.grace": 2}, False),
+        ("arms", "[study]\n[arms.a]\n", {"study.trials": 8}, False),
+    ):
+        folder = StudyFolder(tmp_path / name)
+        folder.define(replace(DEFINITION, space=text))
+        now = recorded(text.replace("trials = 3", "trials = 8"), new)
+        with pytest.raises(BadStudy, match="begun with other settings") as refused:
+            folder.define(replace(DEFINITION, space=now))
+        assert (told in str(refused.value)) == expected
 
 
 @pytest.mark.parametrize(
@@ -113,3 +130,29 @@ def test_an_unknown_study_lists_those_that_exist(tmp_path: Path) -> None:
     assert find_study(None, tmp_path).name == "mine"
     with pytest.raises(BadStudy, match="'yours' was not found; there are: mine"):
         find_study("yours", tmp_path)
+
+
+def test_a_study_that_lost_its_record_or_what_it_is_does_not_begin_anew(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path / "mine")
+    require_whole(folder)
+    folder.define(DEFINITION)
+    require_whole(folder)  # stopped before its first trial
+    folder.journal.write_text("{}\n")
+    (folder.root / "search").mkdir()
+    require_whole(folder)
+    for lose in (lambda: folder.journal.write_text(""), folder.journal.unlink):
+        lose()
+        with pytest.raises(BadStudy, match=r"mine: journal.log, the record of its trials, is gone, though search is"):
+            require_whole(folder)
+    folder.definition_file.unlink()
+    require_whole(folder)  # what workers left where a study was deleted
+    folder.journal.write_text("{}\n")
+    with pytest.raises(BadStudy, match=r"mine: holds journal.log and no study.json, .* put it back, or give another"):
+        require_whole(folder)
+
+
+def test_a_study_in_a_database_has_no_journal_to_lose(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path / "mine")
+    folder.define(replace(DEFINITION, database="postgresql://me@host/db", identity="mine/1"))
+    (folder.root / "search").mkdir()
+    require_whole(folder)
