@@ -205,14 +205,15 @@ def test_differences_pair_the_subjects() -> None:
 
 def test_student_intervals_are_those_of_scipy() -> None:
     first, second = [0.71, 0.64, 0.69, 0.75], [0.66, 0.61, 0.70, 0.69]
-    expected = stats.ttest_1samp(first, 0).confidence_interval(0.9)
-    found = mean_interval(first, level=0.9)
+    expected = stats.ttest_1samp(first, 0).confidence_interval(0.95)
+    found = mean_interval(first)
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
     assert (found.subjects, found.seeds) == (0, 4)
     assert found.estimate == pytest.approx(np.mean(first))
-    expected = stats.ttest_rel(first, second).confidence_interval(0.95)
-    found = paired_difference(first, second)
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    for level, found in ((0.95, paired_difference(first, second)), (0.9, paired_difference(first, second, level=0.9))):
+        expected = stats.ttest_rel(first, second).confidence_interval(level)
+        assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+        assert found.level == level
     assert "Student" in found.method
 
 
