@@ -90,7 +90,7 @@ def test_finished_set_is_reused(built: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert build_phantoms(SMALL, built.parent) == built
 
 
-def test_interrupted_set_is_continued(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_set_is_continued(built: Path, tmp_path: Path) -> None:
     def stop(done: int, total: int) -> None:
         seen.append((done, total))
         if done == 4:
