@@ -160,6 +160,30 @@ def test_bright_is_brighter_and_dark_is_darker_than_the_tissue_was() -> None:
         assert sign * (image - anatomy.image)[mask].mean() > 0.03, family
 
 
+FIGURES = {
+    "healthy": (17155, 825.845, 182.819),
+    "bright": (1909, 0.76452, 4.34553e-3),
+    "dark": (331, 0.28961, 0.33584e-3),
+    "foci": (131, 0.74076, 0.59298e-3),
+    "swelling": (967, 0.56606, 0.94205e-3),
+    "cortex": (412, 0.76181, 0.56956e-3),
+}
+"""Voxels of the brain, mean and spread of its scan; of four lesions voxels, signal, and what they change in all."""
+
+
+def test_other_voxels_need_another_version_of_the_recipe() -> None:
+    """Or sets that were made before would be taken for them."""
+    anatomy = subject(0)
+    scan = acquire(anatomy.image, anatomy.brain, COARSE, np.random.default_rng(0))[anatomy.brain]
+    found: dict[str, tuple[float, ...]] = {"healthy": (scan.size, scan.mean(), scan.std())}
+    for family, draw in FAMILIES.items():
+        drawn = [draw(anatomy, np.random.default_rng(seed)) for seed in range(4)]
+        image, mask = (np.stack(each) for each in zip(*drawn, strict=True))
+        found[family] = (mask.sum(), image[mask].mean(), np.abs(image - anatomy.image).mean())
+    assert phantom.RECIPE_VERSION == 2
+    assert found == {name: pytest.approx(figures, rel=2e-3) for name, figures in FIGURES.items()}
+
+
 def test_tissues_share_each_voxel_of_the_brain() -> None:
     anatomy = subject(1)
     total = anatomy.grey + anatomy.white + anatomy.fluid
