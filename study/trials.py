@@ -49,7 +49,8 @@ def table_of(trials: Sequence[TrialRecord]) -> pa.Table:
     rows = [_row(trial) for trial in trials]
     columns = [pa.array([row[name] for row in rows], kind) for name, kind in SCHEMA]
     names = [name for name, _ in SCHEMA]
-    for parameter in sorted({name for trial in trials for name in trial.params}):
+    # A replicate's seed is one of its parameters, and has its column.
+    for parameter in sorted({name for trial in trials for name in trial.params} - {*names}):
         columns.append(pa.array([trial.params.get(parameter) for trial in trials]))
         names.append(parameter)
     return pa.table(columns, names)

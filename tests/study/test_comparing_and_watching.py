@@ -29,6 +29,7 @@ from study.page.files import figures_of, write_figures
 from study.records import StudyRecord, read_study
 from study.report import main
 from study.standing import standing
+from study.trials import NESTED
 from study.watching import is_finished, stamp, watch
 
 
@@ -212,6 +213,10 @@ def test_trials_are_in_the_page_as_csv_and_parquet(record: StudyRecord) -> None:
     assert whole["curve"][3].tolist() == pytest.approx([0.13, 0.23, 0.33])
     assert list(whole["state"]) == list(table["state"])
     assert len(found) == 4  # search and replicates
+    csv, parquet = (base64.b64decode(address.split(",")[1]) for address in found[2:])
+    replicates = pd.read_parquet(BytesIO(parquet))
+    assert list(replicates["trial"]) == [trial.params["trial"] for trial in record.replicates]
+    assert list(pd.read_csv(BytesIO(csv)).columns) == [name for name in replicates.columns if name not in NESTED]
     assert downloads(replace(record, trials=(), replicates=())) == ""
 
 
