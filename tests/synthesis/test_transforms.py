@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from math import erf
+from math import ceil, erf
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from core.synthesis import Affine, Mix, Noise, Place, Scale, Shift, Synthesis
-from core.synthesis.applied import apply
-from core.synthesis.changes import Power, Pull, Waves, inside
+from core.synthesis.applied import apply, blurred
+from core.synthesis.changes import Power, Pull, Smooth, Waves, inside
 from core.synthesis.transforms import Blur, CutPaste, Erase, Foreign, Gamma, Poisson, Transform, Warp
 from tests.conftest import head
 from tests.synthesis.lending import Lender, lent
@@ -159,6 +160,16 @@ def test_a_window_of_a_changed_slice_is_that_of_the_whole(
     image = np.random.default_rng(1).random((height, width), np.float32)
     found = inside(change, image, np.ones((height, width), np.uint8), window)
     np.testing.assert_array_equal(found, change.apply(image)[window])
+
+
+def test_a_blur_is_a_gaussian_filter_of_each_slices_own_width() -> None:
+    images, sigmas = np.random.default_rng(0).random((4, 20, 30), np.float32), (0.0, 0.7, 1.0, 2.5)
+    together = blurred(torch.from_numpy(images), sigmas).numpy()
+    np.testing.assert_array_equal(together[0], images[0])
+    for image, found, sigma in zip(images[1:], together[1:], sigmas[1:], strict=True):
+        expected = ndimage.gaussian_filter(image.astype(float), sigma, mode="constant", radius=ceil(3 * sigma))
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+        np.testing.assert_allclose(Smooth(sigma).apply(image), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(
