@@ -83,3 +83,4 @@ def test_a_smooth_level_is_a_disc_and_a_rough_one_has_waves_of_its_grain() -> No
             assert np.abs(np.diff(drawn.astype(int), axis=axis)).mean() == pytest.approx(crossings, rel=0.08)
     finest = outlines.Level(256.0, 256.0, 1e5, 0.5, 1.0, 7)
     np.testing.assert_array_equal(replace(finest, grain=0.1).draw(64, 64), finest.draw(64, 64))
+    assert (replace(finest, grain=0.6).draw(64, 64) != finest.draw(64, 64)).any()
