@@ -50,7 +50,6 @@ def save(folder: Path, epoch: int, checkpoint: Checkpoint) -> None:
     target = folder / f"epoch-{epoch:05d}"
     temporary = beside(target)
     try:
-        temporary.mkdir(parents=True)
         for name, tensors in zip(_FILES, (checkpoint.model, checkpoint.training), strict=True):
             save_tensors(temporary / name, tensors)
         checksums = {name: _checksum(temporary / name) for name in _FILES}

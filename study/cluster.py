@@ -44,7 +44,7 @@ ANSWER = 10.0
 """Seconds in which a cluster that is joined takes a connection."""
 
 GPU_SHARE = 0.25
-"""Four trainings at a time end 2.2 times as many trials as one, of small U-Nets and of the paper's, two 1.7 times: a GPU
+"""Four trainings at a time end 2.2 times as many trials as one, small U-Nets or the paper's, and two 1.7 times: a GPU
 waits for each to score and save (docs/speed.md). Whoever lacks memory is told to ask for more."""
 
 

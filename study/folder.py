@@ -212,7 +212,7 @@ def study_named(name: str, runs: Path, option: str = "--study") -> StudyFolder:
     return StudyFolder(runs / name)
 
 
-def find_study(name: str | None, runs: Path | None = None) -> StudyFolder:
+def find_study(name: str | None, runs: Path | None) -> StudyFolder:
     """A study by name or folder, or the newest one under `runs`. Raises BadStudy with the names that exist."""
     runs = runs or default_runs()
     if name is not None:

@@ -61,10 +61,8 @@ def _chosen(trials: list[FrozenTrial]) -> list[FrozenTrial]:
     """The trials that matter, in order, each with its place for a value; running ones without an epoch as they are."""
     ranked = [trial.number for trial in _from_worst_to_best(trials)]
     ended = [trial.number for trial in trials if trial.state.is_finished()]
-    kept = set(ended)
-    if len(ended) > SEEN:
-        best = set(ranked[-(SEEN // 2) :])
-        kept = best | set([number for number in ended if number not in best][-(SEEN // 2) :])
+    best = set(ranked[-(SEEN // 2) :])
+    kept = best | set([number for number in ended if number not in best][-(SEEN // 2) :])
     places = {number: float(place) for place, number in enumerate(ranked)}
     return [
         _placed(trial, places.get(trial.number))

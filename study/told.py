@@ -24,7 +24,7 @@ class Seen:
     """A training as the tools see it, in place of Tune's trial. settings: what it changes, by dotted path."""
 
     number: int
-    local_path: str = field(compare=False)
+    local_path: str
     settings: dict[str, Any] = field(compare=False)
 
     @classmethod
@@ -47,8 +47,7 @@ class Seen:
         return self.settings
 
     def init_local_path(self) -> None:
-        """Make the folder."""
-        Path(self.local_path).mkdir(parents=True, exist_ok=True)
+        """TensorBoard's callback asks for its folder, which the writer then makes itself."""
 
 
 def spared(call: Callable[..., None]) -> Callable[..., None]:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -15,9 +16,9 @@ import pytest
 import torch
 
 import core.batches
-from core.batches import Batches
+from core.batches import Batches, _received
 from core.config import Config, override
-from core.drawing import Order
+from core.drawing import Order, seed_of
 from core.errors import HelperDied
 from core.presets import PRESETS
 from core.slices.table import SliceTable
@@ -67,6 +68,14 @@ def test_a_message_holds_batches_of_one_epoch() -> None:
     assert found[-1][-1].step == 19
 
 
+def test_a_training_takes_slices_and_draws_as_in_earlier_versions() -> None:
+    """Or one that was begun by them would go on as another."""
+    order = Order(3, 8, 2, 4)
+    assert [(key.chosen.tolist(), key.step) for key in order.keys(2)] == [([3, 2, 5, 7], 2), ([4, 1, 0, 6], 3)]
+    assert [key.step for keys in order.messages(3, 3) for key in keys] == [4, 5, 6, 7]
+    assert seed_of(3, 7) == 1414455516995635420
+
+
 def test_a_batch_is_its_slices_with_what_was_drawn_and_how_far_the_training_is(healthy: SliceTable) -> None:
     rows = np.arange(3, len(healthy))
     empty = override(FPI, {"synthesis.epsilon": 0.5, "training.epochs": 4})  # so visible that some are forced
@@ -85,7 +94,8 @@ def test_a_batch_is_its_slices_with_what_was_drawn_and_how_far_the_training_is(h
             assert drawn.forced == sum(layer.forced for layer in layers)
             seeds.add(batch.generator.initial_seed())
     assert len(seeds) == 10
-    for batch, _ in Batches(HEALTHY, healthy, 3, rows, torch.device("cpu")).epoch(1):
+    for batch, drawn in Batches(HEALTHY, healthy, 3, rows, torch.device("cpu")).epoch(1):
+        assert (drawn.redrawn, drawn.forced) == (0, 0)
         assert torch.equal(batch.image, batch.clean)
         assert not batch.mask.any()
 
@@ -130,6 +140,30 @@ def test_epochs_that_follow_each_other_cost_no_new_processes(healthy: SliceTable
             found.append(set(multiprocessing.active_children()) - before)
     assert len(found[0]) == 2
     assert found == found[:1] * len(found)
+    batches.close()
+    assert set(multiprocessing.active_children()) == before
+    assert len(list(batches.epoch(6))) == 5
+    assert set(multiprocessing.active_children()) == before
+
+
+@pytest.mark.parametrize(
+    ("error", "killed"),
+    [
+        (RuntimeError("DataLoader worker (pid 3) is killed by signal: Killed."), True),
+        (ConnectionResetError("Connection reset by peer"), True),
+        (EOFError(), True),
+        (RuntimeError("Caught RuntimeError in DataLoader worker process 0."), False),
+        (FileNotFoundError("Caught FileNotFoundError in DataLoader worker process 0."), False),
+        (RuntimeError("unable to mmap"), False),
+    ],
+)
+def test_an_error_of_a_process_that_lives_is_told_as_it_is(error: Exception, killed: bool) -> None:
+    def failing() -> Iterator[None]:
+        raise error
+        yield
+
+    with pytest.raises(HelperDied if killed else type(error)):
+        list(_received(failing()))  # type: ignore[arg-type]
 
 
 PROGRAM = """

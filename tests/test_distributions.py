@@ -67,7 +67,7 @@ def test_sizes_are_kept_where_asked_for_alone(table: SliceTable) -> None:
     assert (plain.sizes, len(plain.area), by_size([plain], "mean")) == ({}, 0, [])
 
 
-def test_every_score_is_in_the_histograms(table: SliceTable, found: Evaluation) -> None:
+def test_every_score_is_in_the_histograms(found: Evaluation) -> None:
     counted = score_histograms(found, "mean")
     for part, normal, anomalous in (("slices", 3, 6), ("pixels", 9 * 256 - 91, 91)):
         one = counted[part]
@@ -117,7 +117,7 @@ def test_sizes_are_told_where_every_slice_has_a_lesion(table: SliceTable, tmp_pa
         assert told["sample_auroc"] == [None]
 
 
-def test_a_calibrated_detector_lies_on_the_line_and_a_loud_one_below_it(found: Evaluation) -> None:
+def test_a_calibrated_detector_lies_on_the_line_and_a_loud_one_below_it() -> None:
     rng = np.random.default_rng(1)
     chance = rng.uniform(0.00001, 0.99999, 200_000)
     truth = rng.uniform(size=chance.size) < chance

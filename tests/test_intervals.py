@@ -203,16 +203,29 @@ def test_differences_pair_the_subjects() -> None:
     assert pixel_differences({"better": [better], "hard": [hard]}, "auroc")["better", "hard"] == gain
 
 
+@pytest.mark.parametrize("quantity", QUANTITIES)
+def test_differences_equal_literal_resampling(quantity: Quantity) -> None:
+    detectors = {"one": range(3), "other": range(3, 5)}
+    runs = {name: [subjects(6, 40, seed=seed, digits=1) for seed in seeds] for name, seeds in detectors.items()}
+    told = {name: [counted(run) for run in each] for name, each in runs.items()}
+    found = pixel_differences(told, quantity, resamples=120, level=0.9, seed=5)["one", "other"]
+    values = literal(runs["one"], quantity, 120, 5) - literal(runs["other"], quantity, 120, 5)
+    expected = np.quantile(values, expanded(0.9, 6))
+    assert (found.low, found.high) == pytest.approx(tuple(expected), abs=1e-12)
+    assert (found.level, found.subjects, found.seeds) == (0.9, 6, 3)
+
+
 def test_student_intervals_are_those_of_scipy() -> None:
     first, second = [0.71, 0.64, 0.69, 0.75], [0.66, 0.61, 0.70, 0.69]
-    expected = stats.ttest_1samp(first, 0).confidence_interval(0.9)
-    found = mean_interval(first, level=0.9)
+    expected = stats.ttest_1samp(first, 0).confidence_interval(0.95)
+    found = mean_interval(first)
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
     assert (found.subjects, found.seeds) == (0, 4)
     assert found.estimate == pytest.approx(np.mean(first))
-    expected = stats.ttest_rel(first, second).confidence_interval(0.95)
-    found = paired_difference(first, second)
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    for level, found in ((0.95, paired_difference(first, second)), (0.9, paired_difference(first, second, level=0.9))):
+        expected = stats.ttest_rel(first, second).confidence_interval(level)
+        assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+        assert found.level == level
     assert "Student" in found.method
 
 

@@ -126,7 +126,7 @@ def test_checkpoints_leave_nothing_on_this_machine(
     assert torch.equal(found.model["w"], torch.full((10,), 2.0))
 
 
-def test_storage_that_does_not_answer_is_named(bucket: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_storage_that_does_not_answer_is_named(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BadStorage, match=r"s3://no-such-bucket/a.json: .*bucket does not exist"):
         write_json(place("s3://no-such-bucket/a.json"), {})
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")

@@ -116,6 +116,7 @@ def test_a_training_that_begins_anew_keeps_its_epochs_beside_later_ones_that_can
     again = train(SMALL, healthy, seed=3, checkpoints=tmp_path)
     assert [epoch.replayed for epoch in again] == [True, True, False, False]
     assert {path.name for path in tmp_path.iterdir()} == {"epoch-00003", "epoch-00004"}
+    assert [epoch.replayed for epoch in train(SMALL, healthy, seed=3, checkpoints=tmp_path)] == [True] * 4
 
 
 def test_a_folder_of_another_training_is_refused(healthy: SliceTable, tmp_path: Path) -> None:

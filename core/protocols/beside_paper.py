@@ -43,7 +43,7 @@ class Described:
 
 
 def beside_paper(
-    entries: Sequence[dict[str, Any]], test: Described, train: Described | None, held_out: int = 0
+    entries: Sequence[dict[str, Any]], test: Described, train: Described | None, held_out: int
 ) -> list[dict[str, Any]]:
     """The paper's rows by table, `measured`: the detector's interval per figure or None, and a note that says why.
 

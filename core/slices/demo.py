@@ -33,7 +33,7 @@ def demo_tables(root: Path = Path("runs/phantom"), progress: Told | None = None)
     return folder / "train.arrow", folder / "test.arrow"
 
 
-def found_demo_tables(root: Path = Path("runs/phantom")) -> tuple[Path, Path] | None:
+def found_demo_tables(root: Path) -> tuple[Path, Path] | None:
     """The tables of `demo_tables` where both are made already, else None."""
     from core.slices.phantom import PhantomSet
 

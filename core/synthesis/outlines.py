@@ -36,7 +36,8 @@ class Stroke:
         """The mask of shape (height, width), 1 inside and 0 outside.
 
         OpenCV draws the bare polyline and measures the distance to it; the polyline is rounded to whole pixels, so
-        the border may be off by less than one pixel. Drawing it with a thickness would round the width as well.
+        the border may be off by less than one pixel, or two where it comes from far outside the frame. Drawing it
+        with a thickness would round the width as well.
         """
         mask = np.zeros((height, width), np.uint8)
         radius = self.width / 2
@@ -45,7 +46,8 @@ class Stroke:
         (row, column), (last_row, last_column) = self.points.min(0).tolist(), self.points.max(0).tolist()
         row, column = max(floor(row), 0) - reach, max(floor(column), 0) - reach
         last_row, last_column = min(ceil(last_row), height - 1) + reach, min(ceil(last_column), width - 1) + reach
-        if last_row < row or last_column < column:
+        top, left, bottom, right = max(row, 0), max(column, 0), min(last_row + 1, height), min(last_column + 1, width)
+        if top >= bottom or left >= right:
             return mask
         canvas = np.zeros((last_row - row + 1, last_column - column + 1), np.uint8)
         # OpenCV draws no polyline of one point, but it does draw one from a point to itself.
@@ -53,7 +55,6 @@ class Stroke:
         vertices = np.rint((points[:, ::-1] - (column, row)) * _ONE).astype(np.int32)
         cv2.polylines(canvas, [vertices], False, 1, 1, cv2.LINE_8, _BITS)
         inside = _within(canvas, radius)
-        top, left, bottom, right = max(row, 0), max(column, 0), min(last_row + 1, height), min(last_column + 1, width)
         mask[top:bottom, left:right] = inside[top - row : bottom - row, left - column : right - column]
         return mask
 
@@ -120,11 +121,8 @@ class Polygon:
         OpenCV would fill every pixel that the border touches, so the crossings of each row are counted instead.
         """
         mask = np.zeros((height, width), np.uint8)
-        low, high = np.ceil(self.points.min(0)), np.floor(self.points.max(0))
-        top, left = np.maximum(low, 0).astype(int)
-        bottom, right = np.minimum(high + 1, (height, width)).astype(int)
-        if top >= bottom or left >= right:
-            return mask
+        top, left = np.clip(np.ceil(self.points.min(0)), 0, (height, width)).astype(int)
+        bottom, right = np.clip(np.floor(self.points.max(0)) + 1, 0, (height, width)).astype(int)
         (row, column), (next_row, next_column) = self.points.T[:, :, None], np.roll(self.points, -1, 0).T[:, :, None]
         rows, columns = np.arange(top, bottom), np.arange(left, right)
         crosses = (row <= rows) != (next_row <= rows)  # (P, rows)

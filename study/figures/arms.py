@@ -48,7 +48,7 @@ def arms_info(ablation: dict[str, Any]) -> ArmsInfo:
     return ArmsInfo(tuple(ablation["seeds"]), tuple(arms), tuple(gaps))
 
 
-def draw_arms(info: ArmsInfo, objective: str, floor: tuple[str, float] | None = None) -> go.Figure:
+def draw_arms(info: ArmsInfo, objective: str, floor: tuple[str, float] | None) -> go.Figure:
     """Hollow symbols are seeds, bars are means with 95 % intervals. floor: a score without training, and its value."""
     rows = [(arm.name, arm.values, arm.mean, SHAPES.get(arm.name, _NO_SHAPE)) for arm in reversed(info.arms)]
     drawn = _rows(rows, info.seeds, objective)

@@ -102,10 +102,10 @@ def plain(text: object) -> str:
     return escape(str(text))
 
 
-def reach(estimate: float, low: float, high: float, colour: str, width: float = 2.5) -> dict[str, Any]:
+def reach(estimate: float, low: float, high: float, colour: str) -> dict[str, Any]:
     """An error bar from low to high around one estimate."""
     up, down = [max(high - estimate, 0.0)], [max(estimate - low, 0.0)]
-    return {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "color": colour, "thickness": width}
+    return {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "color": colour, "thickness": 2.5}
 
 
 def number(value: float | None, digits: int = 4) -> str:
@@ -118,7 +118,7 @@ def figure(traces: list[Any], *, x: str, y: str, height: int = 380, **layout: An
     return dress(go.Figure(data=traces), x=x, y=y, height=height, **layout)
 
 
-def dress(drawn: go.Figure, *, x: str, y: str, height: int = 380, **layout: Any) -> go.Figure:
+def dress(drawn: go.Figure, *, x: str, y: str, height: int, **layout: Any) -> go.Figure:
     """Give a figure, with one panel or several, our look."""
     drawn.update_layout(**_layout(height))
     drawn.update_xaxes(title_text=x, **AXIS)

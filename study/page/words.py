@@ -85,6 +85,6 @@ def snapshot(moment: datetime) -> str:
     return f"This page is a snapshot of {moment:%Y-%m-%d %H:%M} UTC."
 
 
-def series(parts: Sequence[str], last: str = "and") -> str:
+def series(parts: Sequence[str]) -> str:
     """'a, b and c'."""
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {last} {parts[-1]}" if parts else "none"
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else "none"

@@ -132,7 +132,7 @@ def test_an_address_that_cannot_serve_is_refused(text: str, told: str) -> None:
     assert "secret" not in str(refused.value)
 
 
-def test_without_psycopg_the_sentence_says_what_to_install(tmp_path: Path) -> None:
+def test_without_psycopg_the_sentence_says_what_to_install() -> None:
     code = "import sys; sys.modules['psycopg'] = None; import study.events as e; e._database('postgresql://h/d')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "BadConfig: --database needs psycopg" in done.stderr

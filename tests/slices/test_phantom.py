@@ -90,7 +90,7 @@ def test_finished_set_is_reused(built: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert build_phantoms(SMALL, built.parent) == built
 
 
-def test_interrupted_set_is_continued(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_set_is_continued(built: Path, tmp_path: Path) -> None:
     def stop(done: int, total: int) -> None:
         seen.append((done, total))
         if done == 4:
@@ -158,6 +158,30 @@ def test_bright_is_brighter_and_dark_is_darker_than_the_tissue_was() -> None:
     for family, sign in (("bright", 1), ("foci", 1), ("dark", -1)):
         image, mask = FAMILIES[family](anatomy, np.random.default_rng(5))
         assert sign * (image - anatomy.image)[mask].mean() > 0.03, family
+
+
+FIGURES = {
+    "healthy": (17155, 825.845, 182.819),
+    "bright": (1597, 0.76865, 3.98126e-3),
+    "dark": (806, 0.27053, 1.20805e-3),
+    "foci": (174, 0.76058, 0.80102e-3),
+    "swelling": (1126, 0.53531, 1.20268e-3),
+    "cortex": (704, 0.77059, 1.09187e-3),
+}
+"""Voxels of the brain, mean and spread of its scan; of four lesions voxels, signal, and what they change in all."""
+
+
+def test_other_voxels_need_another_version_of_the_recipe() -> None:
+    """Or sets that were made before would be taken for them."""
+    anatomy = subject(0)
+    scan = acquire(anatomy.image, anatomy.brain, COARSE, np.random.default_rng(0))[anatomy.brain]
+    found: dict[str, tuple[float, ...]] = {"healthy": (scan.size, scan.mean(), scan.std())}
+    for family, draw in FAMILIES.items():
+        drawn = [draw(anatomy, np.random.default_rng(seed)) for seed in range(8, 12)]  # either kind of cortex twice
+        image, mask = (np.stack(each) for each in zip(*drawn, strict=True))
+        found[family] = (mask.sum(), image[mask].mean(), np.abs(image - anatomy.image).mean())
+    assert phantom.RECIPE_VERSION == 2
+    assert found == {name: pytest.approx(figures, rel=2e-3) for name, figures in FIGURES.items()}
 
 
 def test_tissues_share_each_voxel_of_the_brain() -> None:

@@ -29,7 +29,7 @@ MARKED = (
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+def browser() -> Iterator[object]:
     """A browser with a profile of its own, which playwright makes and removes."""
     with playwright.sync_playwright() as driver:
         started = driver.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS), timeout=120_000)
@@ -131,7 +131,7 @@ def test_light_and_dark_are_drawn_in_their_own_colours(browser: object, opened: 
     dark.page.close()
 
 
-def test_paper_has_every_section(opened: Opened, tmp_path: Path) -> None:
+def test_paper_has_every_section(opened: Opened) -> None:
     printed = opened.page.pdf(format="A4")
     assert printed.count(b"/Type /Page\n") + printed.count(b"/Type /Page ") >= len(SECTIONS)
     assert opened.page.evaluate("document.querySelectorAll('details[open]').length") == 0

@@ -157,7 +157,7 @@ def test_a_begun_study_whose_subjects_meet_is_not_gone_on_with(
 
 
 def test_namesakes_of_two_data_sets_are_told(
-    folder: StudyFolder, train: SliceTable, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder: StudyFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def made(dataset: str, names: Sequence[str], first: int) -> SliceTable:
         volumes = [volume(first + place) for place in range(len(names))]

@@ -3,9 +3,10 @@
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from stored_studies import SPACE, Stored
 
@@ -46,20 +47,25 @@ Fails = Callable[[str, Assignment], bool]
 
 @dataclass(frozen=True)
 class Pretended(Phases):
-    """Phases whose trainings take no time. fails: which of them fail, by phase and assignment. value: the objective."""
+    """Phases whose trainings take no time. fails: which of them fail, by phase and assignment. value: the objective.
+
+    judged: the families that each phase was given.
+    """
 
     fails: Fails = lambda _phase, _assignment: False
     value: Callable[[Assignment], float] = lambda one: 0.2 + 0.1 * math.sin(one.number)
+    judged: dict[str, Sequence[str]] = field(default_factory=dict)
 
     def carry_out(self, phase: str, ledger: Ledger, base: Config, families: Sequence[str] = ()) -> bool:
+        self.judged[phase] = families
         for one in ledger.assignments():
             if self.fails(phase, one):
                 ledger.fail(one.number, "the loss of epoch 1 is nan")
                 continue
             figures = {"sample.mean.auroc": 0.5, "evaluation_seconds": 1.0, "seconds": 1.0}
-            figures |= {
-                f"sample.{name}.auroc": 0.5 for name in ("smooth_max", "top", "foreground_mean", "foreground_top")
-            }
+            figures |= {f"sample.{name}.auroc": 0.5 for name in ("smooth_max", "foreground_mean", "foreground_top")}
+            figures |= {"sample.top.auroc": 0.6}
+            ledger.note(one.number, cpus=3, gpus=0.5)
             ledger.report(one.number, 1, self.value(one), figures)
             ledger.finish(one.number)
         return True
@@ -93,13 +99,17 @@ def test_an_arm_that_fails_under_one_seed_is_left_out(comparing: Callable[[Fails
     }
     folder = comparison.phases.folder
     assert json.loads(folder.ablation.read_text())["left_out"] == found["left_out"]
-    assert "circle" not in json.loads(folder.best.read_text())["controls"]
+    best = json.loads(folder.best.read_text())
+    assert "circle" not in best["controls"]
+    assert {config["score"] for config in (best["config"], *best["controls"].values())} == {"top"}  # the best of five
+    assert sorted(pd.read_parquet(folder.trials)["seed"]) == sorted([1000, 1001, 1002] * 4)
+    assert found["searched_trials"] == 2
     text = page(read_study(folder))
     assert "circle is left out: it did not finish under every seed" in text
     assert "arms under every seed" in text
     assert comparison.run() == found  # the same command changes nothing
     cost = found["arms"]["brush"]["cost"]
-    assert (cost["core_seconds"], cost["gpu_seconds"]) == (2, 0)  # two seconds for each seed
+    assert (cost["core_seconds"], cost["gpu_seconds"]) == (6, 1)  # two seconds for each seed
     assert cost["slices_per_second"] == len(comparison.phases.definition.probe.open())
 
 
@@ -131,6 +141,8 @@ def test_an_arms_search_is_judged_by_what_it_began_with(comparing: Callable[[Fai
         assert found is not None
         assert found["arms"]["tuned"]["searched_by"] == ["ellipse-swell", "foci-grey"]
         assert found["arms"]["brush"]["searched_by"] == []
+    judged = comparison.phases.judged  # type: ignore[attr-defined]
+    assert judged == {"search-tuned": ["ellipse-swell", "foci-grey"], "replicates": ()}
     events = comparison.phases.events
     open_study(events.storage(), events.named("search-tuned")).set_user_attr(JUDGED, None)
     found = comparison.run()
@@ -154,6 +166,12 @@ def test_an_arm_whose_search_found_nothing_is_left_out(comparing: Callable[[Fail
 def test_one_arm_alone_is_no_comparison(comparing: Callable[[Fails], Comparison]) -> None:
     with pytest.raises(BadStudy, match=r"fewer than two arms are left to compare \(.*circle: it did not finish"):
         comparing(lambda phase, one: phase == "replicates" and kind(one) != "brush").run()
+
+
+def test_two_arms_are_a_comparison(comparing: Callable[[Fails], Comparison]) -> None:
+    found = comparing(lambda phase, one: phase == "replicates" and kind(one) in ("circle", "polygon")).run()
+    assert found is not None
+    assert set(found["arms"]) == {"brush", "square"}
 
 
 def test_a_search_tells_which_of_its_best_failed_under_a_seed(tmp_path: Path) -> None:

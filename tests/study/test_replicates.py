@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -88,7 +87,7 @@ def test_every_pair_is_handed_out_once() -> None:
     assert [config.loss.alpha for config, _ in handed] == [0.3, 0.1] * 3
 
 
-def test_when_a_search_is_extended_earlier_pairs_are_finished_too(tmp_path: Path) -> None:
+def test_when_a_search_is_extended_earlier_pairs_are_finished_too() -> None:
     search = _study([(FULL, 9, 0.2, 0.1), (FULL, 9, 0.4, 0.3), (FULL, 9, 0.6, 0.5)])
     study = optuna.create_study(direction="maximize")
     before = Ledger(study, ReplicateSource(partial(configured, search), [1], [1000, 1001]), 9, 0)

@@ -1,9 +1,12 @@
 """The sampler looks at few trials of many, always at the best, which it judges where enough of them came."""
 
+from math import ceil
+
 import numpy as np
 import optuna
 import pytest
 from optuna.distributions import BaseDistribution, FloatDistribution
+from optuna.samplers._tpe.sampler import default_gamma
 from optuna.trial import TrialState
 
 from study import sampling
@@ -97,19 +100,29 @@ def test_trials_are_judged_at_the_last_epoch_to_which_enough_of_them_came() -> N
     assert study.trials[11].state == TrialState.RUNNING  # what is stored stays as it was
 
 
+def test_of_trials_that_all_run_the_one_that_came_farthest_leads() -> None:
+    study = optuna.create_study(direction="maximize")
+    _told(study, 0.5, 0.1, 0.3, state=None)
+    _told(study, 0.5, 0.2, state=None)
+    assert [trial.value for trial in _chosen(study.trials)] == [1, 0]
+
+
+def test_as_many_are_taken_for_good_as_by_tpe_itself() -> None:
+    for ended in range(1, 400):
+        assert min(ceil(sampling.BEST * ended), sampling.MOST) == default_gamma(ended)
+
+
 def test_of_many_trials_the_best_and_the_latest_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sampling, "SEEN", 20)
+    monkeypatch.setattr(sampling, "SEEN", 60)
     study = _study(200)
     running = study.ask()
     trials = study.get_trials(deepcopy=False)
     seen = _chosen(trials)
     numbers = [trial.number for trial in seen]
-    assert len(numbers) == 21
-    assert numbers == sorted(numbers)
-    assert running.number in numbers
-    best = sorted(trials[:-1], key=lambda trial: trial.value or 0.0, reverse=True)[:10]
-    assert {trial.number for trial in best} <= set(numbers)
-    assert set(range(195, 200)) <= set(numbers)
+    best = {trial.number for trial in sorted(trials[:-1], key=lambda trial: trial.params["x"])[-30:]}
+    latest = sorted(set(range(200)) - best)[-30:]
+    assert best & set(range(latest[0], 200))
+    assert numbers == sorted({*best, *latest, running.number})
 
 
 def test_it_still_finds_what_is_good_when_it_sees_few(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,3 +160,21 @@ def test_the_trials_are_looked_through_once_for_all_values_of_one(monkeypatch: p
     for name in ("x", *(f"y{number}" for number in range(20))):
         trial.suggest_float(name, 0, 1)
     assert 1 <= len(looked) <= 2  # those that ended, and these with those that run
+    study.tell(trial, 0.5)
+    looked.clear()
+    study.ask(X)
+    assert max(looked) == 42  # anew for the next
+
+
+@pytest.mark.parametrize(("count", "random"), [(0, True), (9, True), (10, False)])
+def test_the_first_ten_are_drawn_at_random(count: int, random: bool) -> None:
+    """Whatever was found before; one more runs meanwhile. The seeds of studies and trials have no upper limit."""
+    drawn = []
+    for sign in (1, -1):
+        study = optuna.create_study(direction="maximize")
+        for number in range(count):
+            _told(study, number / 10, sign * number)
+        _told(study, 0.5, state=None)
+        study.sampler = sampler(2**32 - 1, 5000)
+        drawn.append(study.ask(X).params["x"])
+    assert (drawn[0] == drawn[1]) == random

@@ -9,7 +9,7 @@ import pytest
 
 from core.config import Config, override, to_dict
 from core.errors import BadConfig
-from study import tracking
+from study import told, tracking
 from study.mlflow_logger import MLflow
 from study.options import Tool
 from study.tensorboard_logger import TensorBoard
@@ -66,7 +66,7 @@ class _Locked:
 
     def log_trial_start(self, seen: Seen) -> None:
         self.asked += 1
-        raise RuntimeError("database is locked\n[SQL: SELECT ...]")
+        raise RuntimeError("database is locked [sqlite]\n[SQL: SELECT ...]")
 
     def log_trial_result(self, iteration: int, seen: Seen, figures: dict[str, float]) -> None:
         self.asked += 1
@@ -91,8 +91,57 @@ def test_a_tool_that_refuses_is_named_once_and_ends_no_study(
     tool.on_experiment_end([])
     assert tool.asked == 1
     assert capsys.readouterr().err == (
-        "--log mlflow: database is locked; nothing more of this phase is logged, and the study goes on\n"
+        "--log mlflow: database is locked [sqlite]; nothing more of this phase is logged, and the study goes on\n"
     )
+
+
+class _Recorded:
+    """In place of one of Ray's callbacks."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Any, ...]] = []
+
+    def setup(self, **more: Any) -> None:
+        self.told.append(("setup", more))
+
+    def log_trial_start(self, seen: Seen) -> None:
+        self.told.append(("start", seen.number))
+
+    def log_trial_result(self, iteration: int, seen: Seen, figures: dict[str, float]) -> None:
+        self.told.append((iteration, seen.number, figures))
+
+    def log_trial_end(self, seen: Seen, failed: bool) -> None:
+        self.told.append(("failed" if failed else "ended", seen.number))
+
+
+class _Recorder(Told, _Recorded):
+    tool, base = "mlflow", BASE
+
+
+def test_a_tool_is_told_of_epochs_and_of_each_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool = _Recorder()
+    tool.folder, tool.failed, tool.target = tmp_path, set(), tmp_path / "mlflow.db"
+    tool.setup(stop=None)
+    for number, result in ((3, {"failed": "out of memory"}), (4, {"halted": "full disk"})):
+        tool.log_trial_start(_trial(number))
+        tool.log_trial_result(7, _trial(number), {"epoch": 2, "objective": 0.4, "figures": '{"loss": 0.5}'})
+        tool.log_trial_result(8, _trial(number), result)
+        tool.log_trial_end(_trial(number))
+    tool.log_trial_end(_trial(5), failed=True)
+    figures = {"objective": 0.4, "loss": 0.5, "training_iteration": 2}  # epochs count, also after a restart
+    assert tool.told == [
+        ("setup", {"stop": None}),
+        ("start", 3), (2, 3, figures), ("failed", 3),
+        ("start", 4), (2, 4, figures), ("ended", 4),
+        ("failed", 5),
+    ]  # fmt: skip
+    assert not tool.refused
+    uploaded: list[Path] = []
+    monkeypatch.setattr(told, "publish", uploaded.append)
+    tool.on_experiment_end([])
+    tool.target.touch()
+    tool.on_experiment_end([])
+    assert uploaded == [tool.target]
 
 
 def test_what_mlflow_is_told_in_a_way_of_its_own_ends_no_study_either(

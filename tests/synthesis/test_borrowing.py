@@ -162,3 +162,4 @@ def test_several_outliers_are_drawn_in_order_and_alike_on_both_paths(preset: Con
         assert torch.equal(images[index], alone[0][0])
         assert torch.equal(labels[index], alone[1][0])
         assert (np.abs(images[index].numpy() - drawn.image) > 1e-4).mean() < 0.02
+        assert (np.abs(labels[index].numpy() - drawn.label) > 1e-3).mean() < 0.02

@@ -15,19 +15,12 @@ from core.synthesis import device as on_device
 from core.synthesis.outlines import Several, Stroke
 from core.synthesis.pseudo_outlier import blur_radius
 from tests.conftest import head
+from tests.synthesis.measured import distance
 
 MEMBERS: tuple[type[Mask], ...] = get_args(Mask)
 CPU = torch.device("cpu")
 SLICES = np.stack([head(index, 64) for index in range(40)]) / np.float32(255)
 ROBUST_EVERYWHERE = replace(ROBUST.synthesis, probability=1.0)
-
-
-def _distance(stroke: Stroke, pixels: np.ndarray) -> np.ndarray:
-    """Distance of pixels (N, 2) to the polyline, by the plain formula, (N,)."""
-    start, end = (stroke.points[:-1], stroke.points[1:]) if len(stroke.points) > 1 else (stroke.points,) * 2
-    step, away = end - start, pixels[:, None] - start
-    along = np.clip((away * step).sum(-1) / np.maximum((step * step).sum(-1), 1e-12), 0, 1)
-    return np.linalg.norm(away - along[..., None] * step, axis=-1).min(1)
 
 
 def _decided(masks: list[Mask], side: int, count: int) -> list[Stroke]:
@@ -49,7 +42,7 @@ def test_strokes_agree_within_one_boundary_pixel(side: int) -> None:
         areas += mask.sum(), by_opencv.sum()
         wrong = np.argwhere(by_opencv != mask)
         if len(wrong):
-            assert np.abs(_distance(stroke, wrong) - stroke.width / 2).max() <= 1
+            assert np.abs(distance(stroke, wrong) - stroke.width / 2).max() <= 1
     assert areas[1] == pytest.approx(areas[0], rel=0.02)
 
 
@@ -57,9 +50,9 @@ def test_torch_draws_the_exact_shape() -> None:
     strokes = _decided([Brush(), Circle()], 32, 300)
     pixels = np.argwhere(np.ones((32, 32)))
     for stroke, mask in zip(strokes, on_device.rasterise(strokes, 32, 32, CPU).numpy(), strict=True):
-        distance = _distance(stroke, pixels) - stroke.width / 2
-        clear = np.abs(distance) > 1e-3
-        np.testing.assert_array_equal(mask.ravel()[clear], distance[clear] <= 0)
+        beyond = distance(stroke, pixels) - stroke.width / 2
+        clear = np.abs(beyond) > 1e-3
+        np.testing.assert_array_equal(mask.ravel()[clear], beyond[clear] <= 0)
 
 
 def test_squares_agree_exactly() -> None:

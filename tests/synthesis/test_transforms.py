@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from math import erf
+from math import ceil, erf
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from core.synthesis import Affine, Mix, Noise, Place, Scale, Shift, Synthesis
-from core.synthesis.applied import apply
-from core.synthesis.changes import Power, Pull, Waves
+from core.synthesis.applied import apply, blurred
+from core.synthesis.changes import Power, Pull, Smooth, Waves, inside
 from core.synthesis.transforms import Blur, CutPaste, Erase, Foreign, Gamma, Poisson, Transform, Warp
 from tests.conftest import head
 from tests.synthesis.lending import Lender, lent
@@ -145,6 +146,44 @@ def test_a_decided_change_repeats_stays_in_range_and_leaves_its_image(
     assert 0 <= changed.min() <= changed.max() <= 1
     np.testing.assert_array_equal(changed, second.apply(image))
     np.testing.assert_array_equal(image, before)
+
+
+@pytest.mark.parametrize("name", [name for name in ON if name != "poisson"])
+@settings(max_examples=10, deadline=None)
+@given(data=st.data(), height=st.integers(8, 40), width=st.integers(8, 40))
+def test_a_window_of_a_changed_slice_is_that_of_the_whole(
+    name: str, data: st.DataObject, height: int, width: int
+) -> None:
+    change = ON[name].decide(np.random.default_rng(0), Place(height / 3, width / 2, height / 128, lent(height, width)))
+    ends = [sorted(data.draw(st.lists(st.integers(0, size), min_size=2, max_size=2))) for size in (height, width)]
+    window = slice(*ends[0]), slice(*ends[1])
+    image = np.random.default_rng(1).random((height, width), np.float32)
+    found = inside(change, image, np.ones((height, width), np.uint8), window)
+    np.testing.assert_array_equal(found, change.apply(image)[window])
+
+
+def test_a_blur_is_a_gaussian_filter_of_each_slices_own_width() -> None:
+    images, sigmas = np.random.default_rng(0).random((4, 20, 30), np.float32), (0.0, 0.7, 1.0, 2.5)
+    together = blurred(torch.from_numpy(images), sigmas).numpy()
+    np.testing.assert_array_equal(together[0], images[0])
+    for image, found, sigma in zip(images[1:], together[1:], sigmas[1:], strict=True):
+        expected = ndimage.gaussian_filter(image.astype(float), sigma, mode="constant", radius=ceil(3 * sigma))
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+        np.testing.assert_allclose(Smooth(sigma).apply(image), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (Affine("noise", noise_std=0.5), "noise of std 0.5"),
+        (Affine("shift", offset=-0.254), "shift by -0.25"),
+        (Affine("scale", gain=0.25), "scale by 1.25"),
+        (Pull(1.0, 2.0, 12.4, 0.5), "source of 0.50 within 12 pixels"),
+        (Pull(1.0, 2.0, 12.4, -0.5), "sink of 0.50 within 12 pixels"),
+    ],
+)
+def test_a_change_says_what_it_does(change: Affine | Pull, words: str) -> None:
+    assert change.words == words
 
 
 @pytest.mark.parametrize("height", [64, 40])
