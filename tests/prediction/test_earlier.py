@@ -14,7 +14,8 @@ VOLUMES, SLICES = (
     [[name, *(f"{place}" for place in range(len(columns) - 1))] for name in names]
     for names, columns in ((NAMES[:2], VOLUME_COLUMNS), (NAMES, SLICE_COLUMNS))
 )
-SAID = {"volume_score": "max", "unlike": {" a": 0.25, "b,c": 0.5}, "detectors": []}
+UNLIKE, EDGE = {" a": 0.25, "b,c": 0.5}, {" a": 0.75, "d": 0.5}
+SAID = {"volume_score": "max", "unlike": UNLIKE, "edge": EDGE, "detectors": []}
 
 
 def tell(folder: Path, said: object = SAID) -> None:
@@ -23,12 +24,17 @@ def tell(folder: Path, said: object = SAID) -> None:
 
 def test_rows_come_back_and_those_of_scans_that_are_scored_again_do_not(tmp_path: Path) -> None:
     tell(tmp_path)
-    assert read_earlier(tmp_path) == ([], [], SAID["unlike"], SAID)
+    assert read_earlier(tmp_path) == ([], [], UNLIKE, EDGE, SAID)
     write_table(tmp_path / SCORES, VOLUME_COLUMNS, VOLUMES)
     write_table(tmp_path / SLICE_SCORES, SLICE_COLUMNS, SLICES)
     found = read_earlier(tmp_path)
-    assert found == (VOLUMES, SLICES, SAID["unlike"], SAID)
-    assert found.without([" a", "d"]) == (VOLUMES[1:], SLICES[1:2], {"b,c": 0.5}, SAID)
+    assert found == (VOLUMES, SLICES, UNLIKE, EDGE, SAID)
+    assert found.without([" a", "d"]) == (VOLUMES[1:], SLICES[1:2], {"b,c": 0.5}, {}, SAID)
+
+
+def test_an_earlier_version_told_nothing_of_the_edge(tmp_path: Path) -> None:
+    tell(tmp_path, {name: told for name, told in SAID.items() if name != "edge"})
+    assert read_earlier(tmp_path).edge == {}
 
 
 @pytest.mark.parametrize(
