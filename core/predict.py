@@ -101,22 +101,18 @@ def main(
         if output.finished:
             written = f"{output.finished} maps, scores.csv and slice_scores.csv"
             out.print(f"wrote {written} into {address(folder)}", markup=False)
-    for name, share in output.unlike.items():
-        err.print(
-            f"{name}: {share:.0%} of its tissue is above {RARE:.2f}, which one healthy pixel in a hundred exceeds; "
-            "is it prepared like the training scans?",
-            style="yellow",
-            markup=False,
-        )
-    for name, share in output.edge.items():
-        err.print(
-            f"{name}: {share:.0%} of the frame's edge counts as tissue, as air around a head does that is not 0; "
-            "its map says little where the training scans had a background of 0",
-            style="yellow",
-            markup=False,
-        )
-    for _, reason in skipped:
-        err.print(f"skipped: {reason}", style="yellow", markup=False)
+    told = [
+        f"{name}: {share:.0%} of its tissue is above {RARE:.2f}, which one healthy pixel in a hundred exceeds; "
+        "is it prepared like the training scans?"
+        for name, share in output.unlike.items()
+    ]
+    told += [
+        f"{name}: {share:.0%} of the frame's edge counts as tissue, as air around a head does that is not 0; "
+        "its map says little where the training scans had a background of 0"
+        for name, share in output.edge.items()
+    ]
+    for words in (*told, *(f"skipped: {reason}" for _, reason in skipped)):
+        err.print(words, style="yellow", markup=False)
     if skipped:
         sys.exit(SOME_SKIPPED)
 

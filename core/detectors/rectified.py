@@ -27,14 +27,14 @@ def triton_version() -> str | None:
     """Of the Triton that can compile these kernels, which takes a C compiler at run time; None, told once, without."""
     if find_spec("triton") is None:
         return None
-    import triton
-
     try:
+        import triton
+
         triton.runtime.driver.active.get_current_target()
         return str(triton.__version__)
     except CalledProcessError as failure:
         why = f"{failure.cmd[0]} fails"
-    except (AssertionError, OSError, RuntimeError) as failure:
+    except (AssertionError, ImportError, OSError, RuntimeError) as failure:
         why = (str(failure) or type(failure).__name__).splitlines()[0]
     text = f"Triton compiles no kernels here ({why}): trainings on this GPU take torch's own, and half as long again"
     warn(text, RuntimeWarning, stacklevel=2)

@@ -40,6 +40,7 @@ def _install(monkeypatch: pytest.MonkeyPatch, failure: Exception | None) -> None
     [
         (RuntimeError("Failed to find C compiler.\nMore of it"), r"\(Failed to find C compiler\.\)"),
         (CalledProcessError(1, ["/usr/bin/gcc", "main.c"]), r"\(/usr/bin/gcc fails\)"),
+        (ImportError("libcuda.so.1: no such file"), r"\(libcuda.so.1: no such file\)"),
         (AssertionError(), r"\(AssertionError\)"),
     ],
 )
