@@ -17,8 +17,8 @@ from study.ledger import REASON, Ledger, open_study
 from study.phases import Phases, resumable
 from study.records import TrialRecord, records_of
 from study.replicates import ReplicateSource, configured, leaders
-from study.running import BEST_FORMAT, REPLICATES, checkpoints, objective_told
 from study.search_source import SearchSource
+from study.searching import BEST_FORMAT, REPLICATES, checkpoints, objective_told
 from study.selection import Candidate, Verdict, candidates, decide, plain
 from study.statistics import compare, detectable, verdict
 from study.trials import write_trials

@@ -18,10 +18,10 @@ from study.folder import StudyFolder
 from study.ledger import open_study
 from study.listing import question, tell_spaces, tell_studies
 from study.lock import LockFile, StudyLock, driver
-from study.shipped_spaces import space_names
 from study.processes import boot
 from study.records import read_study
 from study.settings import recorded
+from study.shipped_spaces import space_names
 from study.standing import _last, ago, standing, tell
 
 

@@ -1,4 +1,4 @@
-"""A study from beginning to verdict: search, replication, selection. Calling it again goes on where it stopped."""
+"""A search from beginning to verdict: trials, replication, selection. Calling it again goes on where it stopped."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -36,22 +36,22 @@ def best_trials(folder: StudyFolder, top: int) -> list[FrozenTrial]:
 
 
 @dataclass
-class Run:
-    """One call of a study. trials: in all, None as the space says. forked: trials of another study to begin with."""
+class Search:
+    """One call of a search. trials: in all, None as the space says. forked: trials of another study to begin with."""
 
     phases: Phases
     space: Space
     trials: int | None = None
     forked: Sequence[FrozenTrial] = ()
 
-    def search(self) -> Verdict | None:
+    def run(self) -> Verdict | None:
         """Search, replicate, decide, and write best.json and trials.parquet. None when it was interrupted or overtaken.
 
         Raises Halted when the study's folder cannot be written to or a node fails.
         """
-        return resumable(self._search)
+        return resumable(self._run)
 
-    def _search(self) -> Verdict | None:
+    def _run(self) -> Verdict | None:
         self.phases.audit()
         plan, base, folder = self.space.study, self.space.base(), self.phases.folder
         epochs = base.training.epochs
