@@ -8,16 +8,16 @@ import numpy as np
 import optuna
 from optuna.trial import TrialState
 
-from core.config import Config, differences, to_dict
+from core.config import Config, differences
 from core.durable import update_json
 from core.errors import BadStudy
 from core.families import held_out_families
 from study.arms import Ablation
+from study.best_file import REPLICATES, objective_told, write_best
 from study.ledger import REASON, Ledger, open_study
 from study.phases import Phases, resumable
 from study.records import TrialRecord, records_of
 from study.replicates import ReplicateSource, configured, leaders
-from study.running import BEST_FORMAT, REPLICATES, checkpoints, objective_told
 from study.search_source import SearchSource
 from study.selection import Candidate, Verdict, candidates, decide, plain
 from study.statistics import compare, detectable, verdict
@@ -82,7 +82,7 @@ class Comparison:
         self._require_two(list(by_name), left_out)
         found = self._found(chosen, by_name, study, judged) | {"left_out": left_out}
         update_json(self.phases.folder.ablation, found)
-        update_json(self.phases.folder.best, self._best(chosen, by_name, decide(ranked), found))
+        self._write_best(chosen, by_name, decide(ranked), found)
         return found
 
     def _search(self, name: str, study: optuna.Study, families: list[str]) -> bool:
@@ -145,39 +145,25 @@ class Comparison:
             "pairs": [asdict(pair) | {"apart": pair.apart} for pair in pairs],
         }
 
-    def _best(
+    def _write_best(
         self, chosen: Mapping[str, Config], ranked: Mapping[str, Candidate], best: Verdict, found: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        configs = {name: replace(config, score=best.score) for name, config in chosen.items()}
+    ) -> None:
         winner, *others = ranked
         # As the comparison's own verdict has it, after Holm's correction: `decide` corrects for nothing.
         below = [pair["second"] for pair in found["pairs"] if pair["apart"] and pair["first"] == winner]
         near = [ranked[name].trial for name in others if name not in below]
         verdict = {"sentence": found["verdict"], "arm": winner, "clear": not near, "not_apart": near}
-        return {
-            "format": BEST_FORMAT,
-            "study": self.phases.folder.name,
-            "objective": objective_told(self.phases.definition),
-            "verdict": plain(best) | verdict,
-            "config": to_dict(configs[winner]),
-            "differences": differences(configs[winner]),
-            "controls": {name: to_dict(configs[name]) for name in others},
-            "seeds": self.ablation.seeds,
-            "checkpoints": checkpoints(ranked[winner], self.ablation.seeds),
-            "control_checkpoints": {name: checkpoints(ranked[name], self.ablation.seeds) for name in others},
-            "replicates": [
-                {
-                    "trial": one.trial,
-                    "arm": name,
-                    "values": list(one.values),
-                    "interval": asdict(one.interval),
-                    "figures": list(one.figures),
-                    "config": to_dict(configs[name]),
-                }
-                for name, one in ranked.items()
-            ],
-            **self.phases.described(),
-        }
+        configs = {name: replace(chosen[name], score=best.score) for name in ranked}
+        write_best(
+            self.phases,
+            plain(best) | verdict,
+            list(ranked.values()),
+            {ranked[name].trial: config for name, config in configs.items()},
+            self.ablation.seeds,
+            best.score,
+            {name: configs[name] for name in others},
+            {one.trial: name for name, one in ranked.items()},
+        )
 
 
 def _failure(study: optuna.Study, arm: int | None = None) -> str:

@@ -1,6 +1,5 @@
 """--list: the studies of a folder, and the spaces that come with the project."""
 
-from importlib.resources import files
 from pathlib import Path
 
 from rich.table import Table
@@ -9,7 +8,7 @@ from core.console import out
 from core.errors import StudyError
 from core.mirror import address, names
 from study.folder import StudyFolder
-from study.options import space_names
+from study.shipped_spaces import shipped, space_names
 from study.standing import ago, standing
 
 
@@ -45,13 +44,13 @@ def tell_spaces() -> None:
     """The shipped spaces, each with the question that it opens with."""
     for ablations, program in ((False, "study.search"), (True, "study.ablation")):
         out.print(f"\npython -m {program} --space ...", markup=False)
-        for name in space_names(ablations):
+        for name in space_names(ablations=ablations):
             out.print(f"  {name:<11} {question(name)}", markup=False)
 
 
 def question(name: str) -> str:
     """The question of a shipped space: the comment that it opens with, on one line."""
-    lines = (files("search_spaces") / f"{name}.toml").read_text(encoding="utf-8").splitlines()
+    lines = shipped(name).read_text(encoding="utf-8").splitlines()
     words = [lines[0].removeprefix("# Question:").strip()]
     for line in lines[1:]:
         if not line.startswith("#  "):

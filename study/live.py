@@ -47,13 +47,10 @@ class Live(NamedTuple):
 
 def rungs_info(asha: Asha | None, epochs: int, curves: Mapping[int, Mapping[int, float]]) -> tuple[Rung, ...]:
     """The rungs that somebody has met. curves: objective by epoch, of each training."""
-    found = []
-    for epoch in range(1, epochs):
-        met = sorted((curve[epoch] for curve in curves.values() if epoch in curve), reverse=True)
-        if asha is not None and asha.is_rung(epoch) and met:
-            on = max(len(met) // asha.reduction, 1)
-            found.append(Rung(epoch, len(met), on, met[on - 1]))
-    return tuple(found)
+    if asha is None:
+        return ()
+    by_rung = {rung: [curve[rung] for curve in curves.values() if rung in curve] for rung in asha.rungs(epochs)}
+    return tuple(Rung(rung, len(met), asha.goes_on(len(met)), asha.cutoff(met)) for rung, met in by_rung.items() if met)
 
 
 def draw_live(info: Live) -> RenderableType:

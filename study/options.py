@@ -1,7 +1,6 @@
 """Options that the programs of a study share, as types for typer."""
 
 from enum import StrEnum
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 from core.errors import BadConfig
 from core.options import DATA, MACHINE
 from core.runs import RUNS
+from study.shipped_spaces import space_names
 
 STUDY = "The study"
 """Heading of the options that say what a study is and how much it spends."""
@@ -22,16 +22,6 @@ class Tool(StrEnum):
 
     TENSORBOARD = "tensorboard"
     MLFLOW = "mlflow"
-
-
-def space_names(ablations: bool) -> list[str]:
-    """Names of the spaces that come with the project: those to search, or those that compare arms."""
-    shipped = [file for file in files("search_spaces").iterdir() if file.name.endswith(".toml")]
-    return sorted(
-        file.name.removesuffix(".toml")
-        for file in shipped
-        if ("\n[arms" in file.read_text(encoding="utf-8")) == ablations
-    )
 
 
 def searchable(incomplete: str) -> list[str]:

@@ -54,8 +54,7 @@ def plan_of_search(space: Space, trials: int | None) -> Plan:
     """trials: in all, None as the space says."""
     plan, base = space.study, space.base()
     epochs, count = base.training.epochs, trials or plan.trials
-    asha = Asha(plan.grace, plan.reduction)
-    rungs = tuple(epoch for epoch in range(1, epochs) if asha.is_rung(epoch))
+    rungs = tuple(Asha(plan.grace, plan.reduction).rungs(epochs))
     holds_base = space.values_of(base) is not None
     best = min(plan.top, count)
     # The preset's own choice may be among the best.

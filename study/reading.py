@@ -3,7 +3,6 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from core.config import Config, flatten, to_dict
 from core.errors import BadConfig, nearest
 from study.parameters import Choice, Range, Value
 from study.settings import recorded
+from study.shipped_spaces import shipped, space_names
 from study.space import Plan, Space
 
 _KINDS = ("Range", "bool", "int", "float", "str", "values")  # what pydantic puts into a path and nobody wrote there
@@ -23,7 +23,7 @@ _FIELDS = [each.name for kind in (Plan, Space, Range, Choice) for each in fields
 def read_space(name: str) -> tuple[str, str]:
     """A space by path, or by the name of one that comes with the project: (name, text). Raises BadConfig."""
     path = Path(name)
-    shipped = files("search_spaces") / f"{name.removesuffix('.toml')}.toml"
+    known = shipped(name.removesuffix(".toml"))
     if path.is_file():
         try:
             text = path.read_text(encoding="utf-8")
@@ -31,14 +31,11 @@ def read_space(name: str) -> tuple[str, str]:
             raise BadConfig(
                 f"{path}: byte {odd.start} is no UTF-8; expected a TOML file, which is text in UTF-8"
             ) from None
-    elif shipped.is_file():
-        text = shipped.read_text(encoding="utf-8")
+    elif known.is_file():
+        text = known.read_text(encoding="utf-8")
     else:
-        known = sorted(
-            f.name.removesuffix(".toml") for f in files("search_spaces").iterdir() if f.name.endswith(".toml")
-        )
-        near = nearest(name, known)
-        raise BadConfig(f"search space {name!r}: not a file and not one of {', '.join(known)}{near}")
+        names = space_names()
+        raise BadConfig(f"search space {name!r}: not a file and not one of {', '.join(names)}{nearest(name, names)}")
     return path.stem, text
 
 

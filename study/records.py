@@ -135,6 +135,21 @@ class StudyRecord:
         return [trial for found in self.phases.values() for trial in found]
 
     @property
+    def ended(self) -> int:
+        """How many trainings of all phases have ended, however they did."""
+        return sum(trial.state.is_finished() for trial in self.trainings)
+
+    @property
+    def unfinished(self) -> list[TrialRecord]:
+        """Trials of the search that have not ended."""
+        return [trial for trial in self.trials if not trial.state.is_finished()]
+
+    @property
+    def arm_names(self) -> dict[int, str]:
+        """The arms by the number that replicates have as `trial`; none of a search, and none before the verdict."""
+        return {one["trial"]: one["arm"] for one in (self.best or {}).get("replicates", ()) if "arm" in one}
+
+    @property
     def running(self) -> str:
         """'Still running', 'Perhaps still running' where its driver is on another machine, '' where it was stopped."""
         if self.driver is None or self.driver.lives is False:

@@ -73,8 +73,7 @@ def main(
         chosen = "" if studies else ", the newest"
         records = [read_study(folder) for folder in folders]
         for record in records:
-            ended = sum(trial.state.is_finished() for trial in record.trainings)
-            told = f"{ended} of {len(record.trainings)} trainings ended"
+            told = f"{record.ended} of {len(record.trainings)} trainings ended"
             out.print(f"study {record.folder.name} in {address(record.folder.root)}{chosen}: {told}", markup=False)
         _write(records, target, figures, 0)
 

@@ -131,7 +131,7 @@ def main(
     from study.cluster import Cluster
     from study.defining import define, shared_files, tables_or_demo
     from study.phases import opened
-    from study.running import Run, best_trials
+    from study.searching import Search, best_trials
 
     train, test = tables_or_demo(train, probe, test, runs)
     folder.fetch()
@@ -143,7 +143,7 @@ def main(
         if new and fork:
             numbers = ", ".join(str(trial.number) for trial in forked)
             out.print(f"forked from {origin.root}: its trials {numbers} are tried again first", markup=False)
-        verdict = Run(phases, loaded, trials, forked).search()
+        verdict = Search(phases, loaded, trials, forked).run()
     if verdict is None:
         out.print("stopped; the same command goes on from here", markup=False)
         sys.exit(130)

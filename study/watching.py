@@ -46,7 +46,7 @@ def is_finished(record: StudyRecord) -> bool:
     are left, or when a training of each replicated configuration, or of all arms but one, failed: failed trainings are
     never asked again.
     """
-    if any(not trial.state.is_finished() for trial in record.trainings):
+    if record.ended < len(record.trainings):
         return False
     if record.compares_arms:
         return record.ablation is not None or _lost(record.replicates, least=2) or _too_few_arms(record)

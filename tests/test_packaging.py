@@ -82,7 +82,7 @@ def test_an_unpacked_wheel_runs_from_any_folder(wheel: zipfile.ZipFile, tmp_path
     site, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
     wheel.extractall(site)
     elsewhere.mkdir()
-    code = "import study.options as o; print(o.__file__, o.space_names(False), o.space_names(True))"
+    code = "import study.shipped_spaces as s; print(s.__file__, s.space_names())"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=elsewhere, capture_output=True, text=True, check=False,
         env={"PATH": "", "PYTHONPATH": str(site)},

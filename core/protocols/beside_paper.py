@@ -15,6 +15,13 @@ FIGURES = {
     "pixel_ap": "pixel.average_precision",
 }
 """The paper's columns, and our names of the same; the paper's slice score is the mean of the map."""
+TITLES = {
+    "sample_auroc": "sample AUROC",
+    "sample_ap": "sample AP",
+    "pixel_auroc": "pixel AUROC",
+    "pixel_ap": "pixel AP",
+}
+"""The same columns, as readers see them."""
 
 
 @dataclass(frozen=True)

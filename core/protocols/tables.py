@@ -7,12 +7,7 @@ from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
-_COLUMNS = {
-    "sample_auroc": "sample AUROC",
-    "sample_ap": "sample AP",
-    "pixel_auroc": "pixel AUROC",
-    "pixel_ap": "pixel AP",
-}
+from core.protocols.beside_paper import TITLES
 
 
 def paper_table(parts: Sequence[dict[str, Any]]) -> Table:
@@ -20,13 +15,13 @@ def paper_table(parts: Sequence[dict[str, Any]]) -> Table:
     table = Table(title="the paper's figures, and this detector's", title_justify="left", box=SIMPLE)
     for title in ("", ""):
         table.add_column(title)
-    for title in _COLUMNS.values():
+    for title in TITLES.values():
         table.add_column(title, justify="right")
     for part in parts:
         for place, row in enumerate(part["published"]):
-            table.add_row("" if place else part["table"], row["method"], *(f"{row[name]:.2f}" for name in _COLUMNS))
-        measured = part["measured"] or dict.fromkeys(_COLUMNS)
-        table.add_row("", "this detector", *(_cell(measured[name]) for name in _COLUMNS), end_section=True)
+            table.add_row("" if place else part["table"], row["method"], *(f"{row[name]:.2f}" for name in TITLES))
+        measured = part["measured"] or dict.fromkeys(TITLES)
+        table.add_row("", "this detector", *(_cell(measured[name]) for name in TITLES), end_section=True)
     return table
 
 

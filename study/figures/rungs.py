@@ -6,6 +6,7 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 from optuna.trial import TrialState
 
+from study.asha import Asha
 from study.figures.style import GREY, HOLLOW, WEBGL_ABOVE, figure, look_of, number, shape_name
 from study.records import TrialRecord
 
@@ -35,42 +36,33 @@ class Rung(NamedTuple):
         return sum(member.stopped for member in self.members)
 
 
-class RungsInfo(NamedTuple):
-    """Rungs that any trial has reached, in order; none when the scheduler stops nobody."""
-
-    rungs: tuple[Rung, ...]
-    reduction: int
-
-
-def rungs_info(trials: Sequence[TrialRecord], grace: int, reduction: int, budget: int) -> RungsInfo:
-    """Place every scored trial on the rungs at grace, grace * reduction, ... below the budget."""
+def rungs_info(trials: Sequence[TrialRecord], grace: int, reduction: int, budget: int) -> tuple[Rung, ...]:
+    """Every scored trial on the rungs at grace, grace * reduction, ... below the budget, as far as any came."""
     rungs = []
-    epoch = grace
-    while reduction > 1 and epoch < budget:
+    asha = Asha(grace, reduction)
+    for epoch in asha.rungs(budget):
         members = tuple(
             RungMember(t.number, t.curve[epoch], t.shape, t.state == TrialState.PRUNED and t.epochs == epoch)
             for t in trials
             if epoch in t.curve
         )
         if members:
-            ranked = sorted((member.value for member in members), reverse=True)
-            rungs.append(Rung(epoch, members, ranked[max(len(ranked) // reduction - 1, 0)]))
-        epoch *= reduction
-    return RungsInfo(tuple(rungs), reduction)
+            rungs.append(Rung(epoch, members, asha.cutoff([member.value for member in members])))
+    return tuple(rungs)
 
 
-def draw_rungs(info: RungsInfo, objective: str) -> go.Figure:
+def draw_rungs(rungs: Sequence[Rung], objective: str) -> go.Figure:
     """One column per rung: filled symbols went on, hollow ones were stopped, the bar is the final cut-off."""
-    points = sum(len(rung.members) for rung in info.rungs)
+    points = sum(len(rung.members) for rung in rungs)
     scatter = go.Scattergl if points > WEBGL_ABOVE else go.Scatter
     traces = []
-    kinds = sorted({(member.shape, member.stopped) for rung in info.rungs for member in rung.members})
+    kinds = sorted({(member.shape, member.stopped) for rung in rungs for member in rung.members})
     for shape, stopped in kinds:
         look = look_of(shape)
         # Spread sideways by trial number, so that equal values stay apart and a trial keeps its place.
         chosen = [
             (index + (member.number * 0.618 % 1 - 0.5) * 0.5, member, rung)
-            for index, rung in enumerate(info.rungs)
+            for index, rung in enumerate(rungs)
             for member in rung.members
             if (member.shape, member.stopped) == (shape, stopped)
         ]
@@ -92,12 +84,12 @@ def draw_rungs(info: RungsInfo, objective: str) -> go.Figure:
             )
         )
     drawn = figure(traces, x="rung (epoch)", y=objective, showlegend=True)
-    for index, rung in enumerate(info.rungs):
+    for index, rung in enumerate(rungs):
         drawn.add_shape(
             type="line", x0=index - 0.36, x1=index + 0.36, y0=rung.cutoff, y1=rung.cutoff,
             line={"color": GREY, "width": 2, "dash": "dash"},
         )  # fmt: skip
-    ticks = [f"{rung.epoch}<br>{len(rung.members)} came, {rung.stopped} stopped" for rung in info.rungs]
+    ticks = [f"{rung.epoch}<br>{len(rung.members)} came, {rung.stopped} stopped" for rung in rungs]
     return drawn.update_xaxes(
         tickvals=list(range(len(ticks))), ticktext=ticks, range=[-0.6, len(ticks) - 0.4], showgrid=False
     )

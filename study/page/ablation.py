@@ -24,8 +24,7 @@ def ablation_section(record: StudyRecord) -> Section:
     found, title = record.ablation, "Which arm, and how sure we are"
     if found is None:
         if record.running:
-            ended = sum(trial.state.is_finished() for trial in record.trainings)
-            words = f"{record.running}: {ended} of {count(len(record.trainings), 'training')} begun have ended. "
+            words = f"{record.running}: {record.ended} of {count(len(record.trainings), 'training')} begun have ended. "
             return Section("verdict", "Verdict", title, paragraphs(words + snapshot(record.read)))
         ended = sum(trial.state.is_finished() for trial in record.replicates)
         words = f"Not decided yet: {count(ended, 'training')} of {len(record.replicates)} begun ended. "

@@ -4,21 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.errors import StudyError
-from core.protocols.beside_paper import Described, beside_paper
+from core.protocols.beside_paper import TITLES, Described, beside_paper
 from study.figures.calibration import calibration_info, draw_calibration
 from study.figures.scores import draw_scores, scores_info
 from study.figures.sizes import QUANTITIES, draw_sizes, sizes_info
 from study.page.html import Child, Html, details, join, paragraphs, plot, table, tag
 from study.page.words import figure, interval, percent
 from study.records import StudyRecord
-
-COLUMNS = {
-    "sample_auroc": "sample AUROC",
-    "sample_ap": "sample AP",
-    "pixel_auroc": "pixel AUROC",
-    "pixel_ap": "pixel AP",
-}
-"""The paper's figures by our names."""
 
 
 def behind_figures(record: StudyRecord) -> Html:
@@ -118,7 +110,7 @@ def paper_section(record: StudyRecord) -> Html:
         measured = part["measured"] or {}
         rows: list[list[Child]] = [
             [words, *(f"{row[name]:.2f}" for row in part["published"]), interval(measured.get(name), 2)]
-            for name, words in COLUMNS.items()
+            for name, words in TITLES.items()
         ]
         note = f"{part['note'][:1].upper()}{part['note'][1:]}." if part["note"] else ""
         shown.append(join(table(head, rows, caption=part["table"]), paragraphs(note)))

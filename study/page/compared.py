@@ -112,17 +112,16 @@ def _figures(studies: Sequence[Compared]) -> Html:
         winner = next((row for row in tested if row.name == WINNER), None)
         score = best["verdict"]["score"] if best else "mean"
         floors = [row.gain for row in tested if row.is_floor and row.gain is not None]
-        trials = [trial for found in record.phases.values() for trial in found]
         lead = best["verdict"].get("difference") if best else None
         shown: list[Estimate | None] = [winner.estimates.get(name) if winner else None for name in quantities]
         shown.append(winner.estimates.get(f"sample.{score}.auroc") if winner else None)
-        gpus = gpu_seconds(trials)
+        gpus = gpu_seconds(record.trainings)
         rows.append(
             [
                 tag("a", one.name, href=f"#{one.key}verdict"), _winner(record), _reached(best), interval(lead),
                 interval(min(floors, key=lambda gain: gain.estimate) if floors else None),
-                *(interval(estimate) for estimate in shown), len(trials),
-                duration(core_seconds(trials)) + (f", {duration(gpus)}" if gpus else ""),
+                *(interval(estimate) for estimate in shown), len(record.trainings),
+                duration(core_seconds(record.trainings)) + (f", {duration(gpus)}" if gpus else ""),
             ]
         )  # fmt: skip
     return join(

@@ -116,10 +116,9 @@ def _whole(title: str, name: str, links: Sequence[tuple[str, str]], main: Html, 
 
 def _title(record: StudyRecord) -> Html:
     at = record.read.strftime(_CLOCK)
-    ended = sum(trial.state.is_finished() for trial in record.trainings)
     what = "Ablation" if record.compares_arms else "Search over"
-    ended_so_far = f"{count(ended, 'training')} ended"
-    about = f"{what} {record.definition.space_name}, {ended_so_far}. Written {at} from {record.folder.root}."
+    ended = f"{count(record.ended, 'training')} ended"
+    about = f"{what} {record.definition.space_name}, {ended}. Written {at} from {record.folder.root}."
     return tag("header", tag("h1", f"Study {record.folder.name}"), tag("p", about, class_="about"), _NOSCRIPT)
 
 

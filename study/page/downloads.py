@@ -34,8 +34,7 @@ def downloads(record: StudyRecord) -> Html:
 
 
 def _links(record: StudyRecord, phase: str, trials: Sequence[TrialRecord]) -> Html:
-    replicated = (record.best or {}).get("replicates", ()) if trials is record.replicates else ()
-    table = table_of(trials, {one["trial"]: one["arm"] for one in replicated if "arm" in one})
+    table = table_of(trials, record.arm_names if trials is record.replicates else None)
     name = f"{record.folder.name}-{phase.replace(' ', '-')}"
     more = "with the curve and every figure of the last epoch"
     whole = table

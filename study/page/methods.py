@@ -18,10 +18,9 @@ def methods_section(record: StudyRecord) -> Section:
 
 def trained_by_arm(record: StudyRecord) -> dict[str, list[TrialRecord]]:
     """The trainings of each arm under the common seeds; empty before there is a verdict."""
-    named = {one["trial"]: one["arm"] for one in (record.best or {}).get("replicates", ()) if "arm" in one}
-    found: dict[str, list[TrialRecord]] = {name: [] for name in named.values()}
+    found: dict[str, list[TrialRecord]] = {name: [] for name in record.arm_names.values()}
     for trial in record.replicates:
-        name = named.get(trial.params.get("trial"))
+        name = record.arm_names.get(trial.params.get("trial", -1))
         if name is not None and trial.curve:
             found[name].append(trial)
     return {name: trials for name, trials in found.items() if trials}

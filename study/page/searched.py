@@ -105,8 +105,8 @@ def _rungs(record: StudyRecord) -> Html:
     if record.space is None:
         return Html("")
     plan = record.space.study
-    info = rungs_info(record.trials, plan.grace, plan.reduction, record.epochs)
-    if not info.rungs:
+    rungs = rungs_info(record.trials, plan.grace, plan.reduction, record.epochs)
+    if not rungs:
         words = "Early stopping was off." if plan.reduction == 1 else "No trial has reached the first rung."
         return join(tag("h3", "Rungs"), paragraphs(words))
     return join(
@@ -117,9 +117,9 @@ def _rungs(record: StudyRecord) -> Html:
             "which is where the cut-off stands now."
         ),
         plot(
-            draw_rungs(info, record.objective),
+            draw_rungs(rungs, record.objective),
             name="rungs",
-            alt="; ".join(f"epoch {r.epoch}: {len(r.members)} came, {r.stopped} were stopped" for r in info.rungs),
+            alt="; ".join(f"epoch {r.epoch}: {len(r.members)} came, {r.stopped} were stopped" for r in rungs),
             caption="Filled symbols went on, hollow ones were stopped.",
         ),
     )

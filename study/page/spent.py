@@ -38,7 +38,7 @@ def cost_in_words(record: StudyRecord) -> str:
 
 def _occupied(record: StudyRecord) -> str:
     """Worker time times what a trial occupied, over all phases; '' when that was not recorded."""
-    trials = [trial for found in record.phases.values() for trial in found if trial.cpus is not None]
+    trials = [trial for trial in record.trainings if trial.cpus is not None]
     if not trials:
         return ""
     words = f" Search and replicates took {duration(core_seconds(trials))} of core time"

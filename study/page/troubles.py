@@ -74,10 +74,11 @@ def warnings_of(record: StudyRecord) -> list[str]:
 
 
 def _unfinished(record: StudyRecord) -> list[str]:
-    waiting = record.with_state(TrialState.RUNNING, TrialState.WAITING)
     found = []
-    if waiting:
-        found.append(f"{count(len(waiting), 'trial')} of the search had not ended when this report was written.")
+    if record.unfinished:
+        found.append(
+            f"{count(len(record.unfinished), 'trial')} of the search had not ended when this report was written."
+        )
     if len(record.trials) < record.planned:
         found.append(f"{len(record.trials)} of {record.planned} planned trials have begun.")
     for phase, trials in record.phases.items():

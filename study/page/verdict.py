@@ -28,7 +28,7 @@ def verdict_section(record: StudyRecord) -> Section:
 
 def headline(record: StudyRecord) -> tuple[str, str]:
     """The state of the study in a few words, and a class: good, open or bad."""
-    best, unfinished = record.best, record.with_state(TrialState.RUNNING, TrialState.WAITING)
+    best = record.best
     if best is not None:
         if len(best["replicates"]) < 2:
             return "Only one candidate", "open"
@@ -37,7 +37,7 @@ def headline(record: StudyRecord) -> tuple[str, str]:
         return ("A clear winner", "good") if best["verdict"]["clear"] else ("No clear winner", "open")
     if record.running:
         return record.running, "open"
-    if record.trials and not unfinished and not record.with_state(TrialState.COMPLETE):
+    if record.trials and not record.unfinished and not record.with_state(TrialState.COMPLETE):
         return "No verdict", "bad"
     return "Not decided yet", "open"
 
@@ -56,7 +56,7 @@ def _card(record: StudyRecord) -> Html:
             parts.append(paragraphs("With no second configuration to compare it with, this says nothing of a lead."))
         if _beside_runner_up_alone(best):
             parts.append(paragraphs(_BEFORE))
-        if record.running and not all(trial.state.is_finished() for trial in record.trainings):
+        if record.running and record.ended < len(record.trainings):
             parts.append(paragraphs(f"{record.running}: this verdict is of before. {snapshot(record.read)}"))
     parts.append(_tested(record))
     parts.append(_facts(record))
@@ -80,8 +80,7 @@ def _beside_runner_up_alone(best: dict[str, Any]) -> bool:
 def _why_not(record: StudyRecord) -> str:
     if record.running:
         return f"{record.running}: {_reached(record)}. {snapshot(record.read)}"
-    unfinished = record.with_state(TrialState.RUNNING, TrialState.WAITING)
-    if record.trials and not unfinished and not record.with_state(TrialState.COMPLETE):
+    if record.trials and not record.unfinished and not record.with_state(TrialState.COMPLETE):
         failed = len(record.with_state(TrialState.FAIL))
         if not failed:
             return "No trial reached its full budget: early stopping ended all of them."

@@ -19,7 +19,7 @@ from study.folder import Definition, StudyFolder, TableReference
 from study.phases import Phases
 from study.planning import plan_of_search
 from study.reading import load_space
-from study.running import Run
+from study.searching import Search
 from tests.conftest import volume
 
 ARMS = """
@@ -150,7 +150,7 @@ def test_a_begun_study_whose_subjects_meet_is_not_gone_on_with(
     kept = defined(folder, train, None)
     phases = Phases(folder, replace(kept, **{role: TableReference.to(train)}), None)  # type: ignore[arg-type]
     with pytest.raises(StudyError, match=told):
-        Run(phases, load_space("small")[1]).search()
+        Search(phases, load_space("small")[1]).run()
     with pytest.raises(StudyError, match=told):
         Comparison(phases, parse_ablation(ARMS, {}, "arms")[0]).run()
     Phases(folder, kept, None).audit()  # type: ignore[arg-type]

@@ -74,12 +74,12 @@ def test_a_curve_knows_where_it_was_stopped(trials_of: Make) -> None:
 
 
 def test_rungs_hold_who_came_who_was_stopped_and_the_cutoff(trials_of: Make) -> None:
-    first, second = rungs_info(trials_of(MIXED), grace=1, reduction=3, budget=BUDGET).rungs
+    first, second = rungs_info(trials_of(MIXED), grace=1, reduction=3, budget=BUDGET)
     assert (first.epoch, len(first.members), first.stopped) == (1, 8, 2)
     assert first.cutoff == pytest.approx(0.1 + 0.06)  # second best of eight: one in three, rounded down
     assert (second.epoch, len(second.members), second.stopped) == (3, 4, 1)
-    assert rungs_info(trials_of(MIXED), 1, 1, BUDGET).rungs == ()
-    assert rungs_info(trials_of(MIXED), 4, 3, BUDGET).rungs == ()
+    assert rungs_info(trials_of(MIXED), 1, 1, BUDGET) == ()
+    assert rungs_info(trials_of(MIXED), 4, 3, BUDGET) == ()
 
 
 def test_importance_uses_full_budget_trials_or_all_at_the_first_rung(trials_of: Make) -> None:

@@ -20,7 +20,7 @@ from study.page.document import page
 from study.phases import Phases
 from study.reading import parse_space
 from study.records import read_study
-from study.running import Run
+from study.searching import Search
 from study.space import Space
 
 ARMS = """
@@ -181,7 +181,7 @@ def test_a_search_tells_which_of_its_best_failed_under_a_seed(tmp_path: Path) ->
     phases = Pretended(
         folder, folder.definition(), None, (), lambda phase, one: phase == "replicates" and not one.number
     )  # type: ignore[arg-type]
-    verdict = Run(phases, parse_space(text, "space")).search()
+    verdict = Search(phases, parse_space(text, "space")).run()
     assert verdict is not None
     # The best of the search, which is asked first under each seed.
     assert verdict.sentence.endswith(" Left out, as a replicate failed: trial 2.")
@@ -207,7 +207,7 @@ def test_what_failed_under_a_seed_has_no_part_in_the_lead(tmp_path: Path) -> Non
         return 0.2 + 0.3 * alpha(one) + 0.001 * one.number + (0.3 * (one.seed - 1001) if alpha(one) in failing else 0)
 
     phases = Pretended(folder, folder.definition(), None, (), fails, value)  # type: ignore[arg-type]
-    verdict = Run(phases, parse_space(text, "space")).search()
+    verdict = Search(phases, parse_space(text, "space")).run()
     assert verdict is not None
     assert verdict.clear
     (left_out,) = {one.params["trial"] for one in read_study(folder).replicates} - {

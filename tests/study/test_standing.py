@@ -18,10 +18,10 @@ from study.folder import StudyFolder
 from study.ledger import open_study
 from study.listing import question, tell_spaces, tell_studies
 from study.lock import LockFile, StudyLock, driver
-from study.options import space_names
 from study.processes import boot
 from study.records import read_study
 from study.settings import recorded
+from study.shipped_spaces import space_names
 from study.standing import _last, ago, standing, tell
 
 
@@ -185,7 +185,7 @@ def test_an_empty_folder_is_said_to_be_empty(tmp_path: Path, capsys: pytest.Capt
 def test_every_shipped_space_is_listed_with_its_question(capsys: pytest.CaptureFixture[str]) -> None:
     tell_spaces()
     said = capsys.readouterr().out
-    for name in [*space_names(ablations=False), *space_names(ablations=True)]:
+    for name in space_names():
         assert f"  {name:<12}{question(name)}" in said
         assert len(question(name)) > 30
 

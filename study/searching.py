@@ -1,29 +1,24 @@
-"""A study from beginning to verdict: search, replication, selection. Calling it again goes on where it stopped."""
+"""A search from beginning to verdict: trials, replication, selection. Calling it again goes on where it stopped."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from core.config import Config, differences, to_dict
-from core.durable import update_json
 from core.errors import BadStudy
 from study.asha import Asha
+from study.best_file import REPLICATES, write_best
 from study.events import Events
-from study.folder import OBJECTIVE, OBJECTIVE_TEXT, Definition, StudyFolder, training_name
+from study.folder import StudyFolder
 from study.ledger import Ledger, open_study
 from study.phases import Phases, resumable
 from study.records import records_of
 from study.replicates import ReplicateSource, configured, leaders, with_own
 from study.search_source import SearchSource
-from study.selection import Candidate, Verdict, candidates, decide, plain
+from study.selection import Verdict, candidates, decide, plain
 from study.space import Space
 from study.trials import write_trials
-
-BEST_FORMAT = 1
-REPLICATES = "replicates"
 
 
 def best_trials(folder: StudyFolder, top: int) -> list[FrozenTrial]:
@@ -36,22 +31,22 @@ def best_trials(folder: StudyFolder, top: int) -> list[FrozenTrial]:
 
 
 @dataclass
-class Run:
-    """One call of a study. trials: in all, None as the space says. forked: trials of another study to begin with."""
+class Search:
+    """One call of a search. trials: in all, None as the space says. forked: trials of another study to begin with."""
 
     phases: Phases
     space: Space
     trials: int | None = None
     forked: Sequence[FrozenTrial] = ()
 
-    def search(self) -> Verdict | None:
+    def run(self) -> Verdict | None:
         """Search, replicate, decide, and write best.json and trials.parquet. None when it was interrupted or overtaken.
 
         Raises Halted when the study's folder cannot be written to or a node fails.
         """
-        return resumable(self._search)
+        return resumable(self._run)
 
-    def _search(self) -> Verdict | None:
+    def _run(self) -> Verdict | None:
         self.phases.audit()
         plan, base, folder = self.space.study, self.space.base(), self.phases.folder
         epochs = base.training.epochs
@@ -79,43 +74,8 @@ class Run:
             raise BadStudy(f"{folder.root}: no configuration finished under every replicate seed")
         configs = {one.trial: configured(trials, one.trial) for one in ranked}
         verdict = decide(ranked, own, [number for number in best if number not in configs])
-        update_json(folder.best, self._best(verdict, configs))
-        return verdict
-
-    def _best(self, verdict: Verdict, configs: dict[int, Config]) -> dict[str, Any]:
         winner = replace(configs[verdict.winner.trial], score=verdict.score)
         controls = {name: self.space.control(name, winner) for name in self.space.controls}
-        return {
-            "format": BEST_FORMAT,
-            "study": self.phases.folder.name,
-            "objective": objective_told(self.phases.definition),
-            "verdict": plain(verdict),
-            "config": to_dict(winner),
-            "differences": differences(winner),
-            "controls": {name: to_dict(config) for name, config in controls.items()},
-            "seeds": self.space.study.replicate_seeds(),
-            "checkpoints": checkpoints(verdict.winner, self.space.study.replicate_seeds()),
-            "replicates": [
-                {
-                    "trial": candidate.trial,
-                    "values": list(candidate.values),
-                    "interval": asdict(candidate.interval),
-                    "figures": list(candidate.figures),
-                    "config": to_dict(configs[candidate.trial]),
-                }
-                for candidate in verdict.candidates
-            ],
-            **self.phases.described(),
-        }
-
-
-def objective_told(definition: Definition) -> dict[str, Any]:
-    """The objective for best.json: its name, what it is, and the families that it averages over."""
-    return {"name": OBJECTIVE, "text": OBJECTIVE_TEXT, "families": definition.judged_by()}
-
-
-def checkpoints(candidate: Candidate, seeds: Sequence[int]) -> dict[str, str]:
-    """Where the trainings of a replicated configuration lie in the study's folder, by seed."""
-    return {
-        str(seed): f"{REPLICATES}/{training_name(number)}" for seed, number in zip(seeds, candidate.runs, strict=True)
-    }
+        seeds = plan.replicate_seeds()
+        write_best(self.phases, plain(verdict), ranked, configs, seeds, verdict.score, controls)
+        return verdict
