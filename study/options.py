@@ -107,7 +107,7 @@ Gpus = Annotated[
         "--gpus-per-trial",
         min=0,
         metavar="SHARE",
-        help="GPUs of one trial. Default: 0.5 where there are any.",
+        help="GPUs of one trial. Default: 0.25 where there are any.",
         callback=shared_or_whole,
         rich_help_panel=MACHINE,
     ),

@@ -34,7 +34,7 @@ class TrialRecord:
     figures: dict[int, dict[str, float]] = field(default_factory=dict)
     config: dict[str, Any] | None = None
     seed: int | None = None
-    is_paper: bool = False
+    is_base: bool = False
     node: str | None = None
     cpus: int | None = None
     gpus: float | None = None

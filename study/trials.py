@@ -16,7 +16,7 @@ SCHEMA = [
     ("state", pa.string()),
     ("value", pa.float64()),
     ("seed", pa.int64()),
-    ("is_paper", pa.bool_()),
+    ("is_base", pa.bool_()),
     ("epochs", pa.int32()),
     ("curve", pa.list_(pa.float64())),
     ("figures", pa.map_(pa.string(), pa.float64())),
@@ -46,7 +46,8 @@ def table_of(trials: Sequence[TrialRecord], arms: Mapping[int, str] | None = Non
     by number, also `arm`.
     value is the objective at full budget, or for a stopped trial at its last epoch. curve: objective after each epoch.
     figures: every figure of the last epoch by name. seconds: training and scoring on the worker, over all epochs.
-    cpus, gpus: what the trial occupied. started, ended: what the clock of the driver said; it may have been set back.
+    is_base: whether it is the preset's own choice, whatever the preset. cpus, gpus: what the trial occupied.
+    started, ended: what the clock of the driver said; it may have been set back.
     """
     rows = [_row(trial) for trial in trials]
     columns = [pa.array([row[name] for row in rows], kind) for name, kind in SCHEMA]
@@ -73,7 +74,7 @@ def _row(trial: TrialRecord) -> dict[str, Any]:
         "state": trial.state.name,
         "value": trial.value,
         "seed": trial.params.get("seed", trial.seed),
-        "is_paper": trial.is_paper,
+        "is_base": trial.is_base,
         "epochs": trial.epochs,
         "curve": list(trial.curve.values()),
         "figures": list(trial.figures.get(trial.epochs, {}).items()),

@@ -15,6 +15,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from core.command import application
+from study.cluster import GPU_SHARE
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
@@ -38,6 +39,11 @@ def _examples(program: str) -> list[list[str]]:
     lines = [re.split(r"\s{2,}", line.strip())[0] for line in _help(program).splitlines() if " -m " in line]
     found = [shlex.split(line) for line in lines if f"python -m {program}" in line]
     return [words[words.index("-m") + 2 :] for words in found]
+
+
+@pytest.mark.parametrize("program", ["study.search", "study.ablation"])
+def test_help_tells_the_share_of_a_gpu_that_a_trial_gets(program: str) -> None:
+    assert f"GPUs of one trial. Default: {GPU_SHARE:g} where there are any." in _help(program)
 
 
 def test_every_program_has_a_console_name() -> None:

@@ -20,4 +20,7 @@ export TORCH_HOME="$stray" TORCHINDUCTOR_CACHE_DIR="$stray" TRITON_CACHE_DIR="$s
 export PYTHONDONTWRITEBYTECODE=1
 
 # 3 says that some cases could not be read. They have no answer; that must not cost the others theirs.
-"${PYTHON:-python3}" -m core.mood "$1" "$3" "$4" "${DETECTORS:-$here/detectors}/$2"/* || [ "$?" -eq 3 ]
+"${PYTHON:-python3}" -m core.mood "$1" "$3" "$4" "${DETECTORS:-$here/detectors}/$2"/* || {
+    status=$?
+    [ "$status" -eq 3 ] || exit "$status"
+}

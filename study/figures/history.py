@@ -47,7 +47,7 @@ def history_info(trials: Sequence[TrialRecord]) -> HistoryInfo:
         points.append(point)
         if point.full and (not best or trial.value > best[-1][1]):
             best.append((trial.number, trial.value))
-        if trial.is_paper:
+        if trial.is_base:
             paper = point
     failed = [(t.number, t.reason or "no reason was recorded") for t in trials if t.state == TrialState.FAIL]
     return HistoryInfo(tuple(points), tuple(best), tuple(failed), paper)

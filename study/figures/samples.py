@@ -36,7 +36,7 @@ class Samples(NamedTuple):
 def samples_info(record: StudyRecord, winner: int | None) -> Samples:
     """Of the best twenty trials, the winner and the preset's own, as far as they kept maps: 1,000 would fill a page."""
     ranked = [trial.number for trial in best_first(record.trials)]
-    others = [trial.number for trial in record.trials if trial.is_paper or trial.number == winner]
+    others = [trial.number for trial in record.trials if trial.is_base or trial.number == winner]
     try:
         maps = {
             number: kept

@@ -20,7 +20,7 @@ def thinned(
     if len(scored) <= most:
         return tuple(scored)
     kept = {trial.number for trial in best_first(scored)[: most // 10]}
-    kept |= {trial.number for trial in scored if trial.is_paper} | {number for number in keep if number is not None}
+    kept |= {trial.number for trial in scored if trial.is_base} | {number for number in keep if number is not None}
     lowest: dict[int, TrialRecord] = {}
     ends: dict[tuple[str, str], TrialRecord] = {}
     for trial in scored:

@@ -27,7 +27,7 @@ def replicated_section(record: StudyRecord) -> Section:
 
 
 def _points(info: ReplicatesInfo, record: StudyRecord) -> Html:
-    own = {trial.number for trial in record.trials if trial.is_paper}
+    own = {trial.number for trial in record.trials if trial.is_base}
     seeds = sorted({seed for one in info.configurations for seed in one.values})
     head = ("configuration", "masks", "mean and interval", *(f"seed {seed}" for seed in seeds))
     rows: list[list[Child]] = [

@@ -214,7 +214,7 @@ def _top(record: StudyRecord, best: int | None) -> Html:
                 effective = settings(differences(from_dict(trial.config), base)) or "the base configuration"
             except BadConfig:
                 effective = settings(flatten(trial.config))
-        name = join(trial_button(trial.number), ", the preset's own" if trial.is_paper else "")
+        name = join(trial_button(trial.number), ", the preset's own" if trial.is_base else "")
         rows.append([name, trial.shape or "–", STATES[trial.state], effective, *_numbers(trial)])
     marked = [index for index, trial in enumerate(ranked) if trial.number == best]
     head = ("trial", "masks", "ended", "departs from the base in", "objective", "epochs", "time")

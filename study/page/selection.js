@@ -106,7 +106,7 @@
         return;
       }
       const head = make("div", "", { class: "head" });
-      const winner = trial.number === this.data.winner ? ", the winner" : trial.is_paper ? ", the preset's own" : "";
+      const winner = trial.number === this.data.winner ? ", the winner" : trial.is_base ? ", the preset's own" : "";
       head.append(make("h3", `Trial ${trial.number}${winner}`), make("button", "Close", { class: "close", type: "button" }));
       const curve = make("div", "", { class: "curve", role: "group" });
       const parts = make("div", "", { class: "parts" });

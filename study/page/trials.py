@@ -12,7 +12,7 @@ from study.records import StudyRecord, TrialRecord, best_first
 _DIGITS = 6
 COLUMNS = (
     "number", "state", "shape", "value", "epochs", "seconds", "seed", "node", "cpus", "gpus", "reason", "forced",
-    "is_paper", "known", "curve", "settings", "without",
+    "is_base", "known", "curve", "settings", "without",
 )  # fmt: skip
 
 
@@ -85,7 +85,7 @@ def _row(trial: TrialRecord, base: dict[str, Any], names: dict[str, int]) -> lis
     curve = [(epoch, _rounded(value)) for epoch, value in trial.curve.items()]
     return [
         trial.number, STATES[trial.state], trial.shape, _rounded(trial.value), trial.epochs, round(trial.seconds, 1),
-        trial.seed, trial.node, trial.cpus, trial.gpus, trial.reason, int(forced), trial.is_paper,
+        trial.seed, trial.node, trial.cpus, trial.gpus, trial.reason, int(forced), trial.is_base,
         trial.config is not None, curve, settings, without,
     ]  # fmt: skip
 

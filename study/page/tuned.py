@@ -16,7 +16,7 @@ def own_searches(record: StudyRecord) -> Html:
     rows: list[list[Child]] = []
     for name, trials in record.arm_searches.items():
         full = [trial.value for trial in trials if trial.state == TrialState.COMPLETE and trial.value is not None]
-        first = next((trial.value for trial in trials if trial.is_paper), None)
+        first = next((trial.value for trial in trials if trial.is_base), None)
         best, worst = (max(full), min(full)) if full else (None, None)
         by = series(judges[name]) if judges.get(name) else "–"
         rows.append([name, by, len(trials), figure(first, 4), figure(best, 4), figure(worst, 4)])
@@ -47,5 +47,5 @@ def _trials(name: str, trials: tuple[TrialRecord, ...]) -> Html:
 
 
 def _ended(trial: TrialRecord) -> str:
-    own = ", the preset's own" if trial.is_paper else ""
+    own = ", the preset's own" if trial.is_base else ""
     return f"{STATES[trial.state]}{own}{f': {trial.reason}' if trial.reason else ''}"

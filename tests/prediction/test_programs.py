@@ -232,6 +232,12 @@ def test_the_mood_scripts_are_sound_and_say_what_they_expect(tmp_path: Path) -> 
     wrong = subprocess.run([MOOD / "run_pixel_brain.sh", tmp_path], capture_output=True, text=True, check=False)
     assert wrong.returncode == 2
     assert wrong.stderr == "error: expected two folders, IN and OUT\n"
+    bare = {**os.environ, "PYTHON": sys.executable, "DETECTORS": str(tmp_path)}
+    (tmp_path / "out").mkdir()
+    call = [MOOD / "run_pixel_brain.sh", tmp_path, tmp_path / "out"]
+    none = subprocess.run(call, capture_output=True, text=True, check=False, env=bare)
+    assert none.returncode == 2, none.stderr
+    assert none.stderr.startswith("error: ")
 
 
 def test_a_mood_answer_does_not_replace_its_case(detector: Path, store: Store, tmp_path: Path) -> None:

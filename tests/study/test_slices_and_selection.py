@@ -104,7 +104,7 @@ def test_choosing_a_trial_tells_its_whole_configuration(finished_once: Stored) -
         assert whole["loss.alpha"] == trial.config["loss"]["alpha"]
         assert ("synthesis.mask.max_radius" in whole) == (trial.shape == "circle")
     assert (rows[4]["state"], rows[4]["reason"], rows[8]["state"]) == ("failed", HOSTILE, "unfinished")
-    assert rows[0]["is_paper"]
+    assert rows[0]["is_base"]
     assert [epoch for epoch, _ in rows[3]["curve"]] == [1, 2, 3]
 
 
