@@ -1,7 +1,8 @@
-"""Bootstrap intervals over subjects and seeds, for a test table.
+"""Intervals over subjects and seeds, for a test table: subjects are resampled, seeds enter by their variance.
 
 The unit that is resampled is the subject, never the slice or the pixel: slices of one head are not independent
-(Efron and Tibshirani, An Introduction to the Bootstrap, 1993, ch. 8 and 13; Field and Welsh 2007 for clusters).
+(Efron and Tibshirani, An Introduction to the Bootstrap, 1993, ch. 8 and 13; Field and Welsh 2007 for clusters). Seeds
+are too few to be resampled: of three, a resample has two thirds of the variance, and never more than their range.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -34,22 +35,19 @@ def pixel_interval(
     level: float = 0.95,
     seed: int = 0,
 ) -> Interval | None:
-    """Mean over training seeds of a pooled pixel figure, with an expanded percentile interval over subjects and seeds.
+    """Mean over training seeds of a pooled pixel figure, with an interval over subjects and seeds.
 
     runs: for each training seed, histograms by subject. A resample draws subjects with replacement, the same for all
-    seeds, and seeds with replacement. One that misses a class that the figure needs is dropped, and `method` counts
-    those that were used. None when the estimate misses a class, more than half were dropped, or there is one subject.
-    Raises ValueError when subjects differ between runs. The percentiles are those that make an interval for a mean of
-    n subjects as wide as Student's t does (Hesterberg, The American Statistician 69, 2015); but no resample reaches
-    beyond its subjects, so that with fewer than five the interval cannot hold the truth as often as `level` says.
-    Nothing corrects for few seeds: with n of them, their part of the variance is (n-1)/n of what it should be.
+    seeds. One that misses a class that the figure needs is dropped, and `method` counts those that were used. None when
+    the estimate misses a class, more than half were dropped, or there is one subject. Raises ValueError when subjects
+    differ between runs. How the interval follows from these: see `_interval`.
     """
     names = _subjects(runs)
-    estimate = _mean([pooled(run.values()).ranking() for run in runs], quantity)
-    if estimate is None:
+    by_seed = _by_seed([pooled(run.values()).ranking() for run in runs], quantity)
+    if by_seed is None:
         return None
     figures = [_ranked(_draw_pixels(run, names), quantity) for run in runs]
-    return _interval(estimate, _resamples(figures, len(names), resamples, seed), level, len(names), len(runs))
+    return _interval(by_seed, _resamples(figures, len(names), resamples, seed), level, len(names))
 
 
 def pixel_differences(
@@ -63,18 +61,19 @@ def pixel_differences(
     """The same for the difference of every two detectors on the same subjects, (first, second): first - second.
 
     runs: of each detector by name, as for `pixel_interval`. Each resample draws the same subjects for all: what makes a
-    subject hard for both does not widen the interval. `seeds` is the number of the first's. Pairs come in the order of
-    the names, each once; those without an interval are left out. Raises ValueError when subjects differ.
+    subject hard for both does not widen the interval. Detectors with as many seeds are paired seed by seed, and one
+    with a single run stands beside every seed of the other. Pairs come in the order of the names, each once; those
+    without an interval are left out. Raises ValueError when subjects differ, or numbers of seeds otherwise.
     """
     names = _subjects([run for each in runs.values() for run in each])
     found = []
     for name, each in runs.items():
-        estimate = _mean([pooled(run.values()).ranking() for run in each], quantity)
-        if estimate is not None:
+        by_seed = _by_seed([pooled(run.values()).ranking() for run in each], quantity)
+        if by_seed is not None:
             figures = [_ranked(_draw_pixels(run, names), quantity) for run in each]
-            found.append((name, estimate, _resamples(figures, len(names), resamples, seed)))
+            found.append((name, by_seed, _resamples(figures, len(names), resamples, seed)))
     intervals = {
-        (first, second): _interval(one - other, values - others, level, len(names), len(runs[first]))
+        (first, second): _interval(one - other, values - others, level, len(names), lowest=-1.0)
         for (first, one, values), (second, other, others) in combinations(found, 2)
     }
     return {pair: interval for pair, interval in intervals.items() if interval is not None}
@@ -95,10 +94,10 @@ def sample_interval(
         scores, truth, subject = _flat(run, names)
         rankings.append(rank(scores, truth))
         figures.append(_ranked(_draw_slices(scores, truth, subject), quantity))
-    estimate = _mean(rankings, quantity)
-    if estimate is None:
+    by_seed = _by_seed(rankings, quantity)
+    if by_seed is None:
         return None
-    return _interval(estimate, _resamples(figures, len(names), resamples, seed), level, len(names), len(runs))
+    return _interval(by_seed, _resamples(figures, len(names), resamples, seed), level, len(names))
 
 
 def matched_interval(
@@ -124,8 +123,7 @@ def matched_interval(
     found = [estimate for estimate in estimates if estimate is not None]
     if len(found) < len(runs):
         return None
-    values = _resamples(figures, len(names), resamples, seed)
-    return _interval(float(np.mean(found)), values, level, len(names), len(runs))
+    return _interval(np.array(found), _resamples(figures, len(names), resamples, seed), level, len(names))
 
 
 def _subjects(runs: Sequence[Mapping[str, object]]) -> list[str]:
@@ -138,10 +136,11 @@ def _subjects(runs: Sequence[Mapping[str, object]]) -> list[str]:
     return sorted(runs[0])
 
 
-def _mean(rankings: Sequence[Ranking], quantity: Quantity) -> float | None:
+def _by_seed(rankings: Sequence[Ranking], quantity: Quantity) -> NDArray[np.float64] | None:
+    """The figure under each seed, (seeds,); None where one misses a class."""
     values = [ranking.auroc if quantity == "auroc" else ranking.average_precision for ranking in rankings]
     found = [value for value in values if value is not None]
-    return float(np.mean(found)) if found and len(found) == len(values) else None
+    return np.array(found) if len(found) == len(values) else None
 
 
 def _flat(
@@ -173,31 +172,51 @@ def _pairs_of(draws: Sequence[_Draw]) -> _Figure:
 
 
 def _resamples(figures: Sequence[_Figure], subjects: int, resamples: int, seed: int) -> NDArray[np.float64]:
-    """The figure of each resample, (resamples,); not a number where a class is missing.
+    """The mean over seeds of the figure of each resample, (resamples,); not a number where a class is missing.
 
     The subjects drawn follow from their number and `seed` alone: figures of several detectors can be subtracted.
     """
     weights = np.random.default_rng([seed, 0]).multinomial(subjects, np.full(subjects, 1 / subjects), resamples)
-    seeds = len(figures)
-    shares = np.random.default_rng([seed, 1]).multinomial(seeds, np.full(seeds, 1 / seeds), resamples) / seeds
     values = np.zeros(resamples)
-    for which, figure in enumerate(figures):
+    for figure in figures:
         for start in range(0, resamples, _CHUNK):
             part = slice(start, start + _CHUNK)
-            # 0 * NaN is NaN, so a resample without a class is dropped whichever seeds it drew.
-            values[part] += shares[part, which] * figure(weights[part].astype(np.float64))
+            values[part] += figure(weights[part].astype(np.float64)) / len(figures)
     return values
 
 
-def _interval(estimate: float, values: NDArray[np.float64], level: float, subjects: int, seeds: int) -> Interval | None:
-    ends = tails(level)
+def _interval(
+    by_seed: NDArray[np.float64], values: NDArray[np.float64], level: float, subjects: int, *, lowest: float = 0.0
+) -> Interval | None:
+    """From the figure under each seed, and resamples of its mean. lowest: of such figures; none is above 1.
+
+    Each side has two standard errors. That over subjects makes the side as long as the percentiles by which an interval
+    for a mean of n subjects is as wide as Student's t (Hesterberg, The American Statistician 69, 2015), and not shorter
+    than t itself, since no resample reaches beyond few subjects. That over seeds is theirs. Both together are as many
+    times t as Satterthwaite's degrees of freedom ask for (Biometrics Bulletin 2, 1946).
+    """
+    share = tails(level)[1]
     usable = values[np.isfinite(values)]
     if subjects < 2 or usable.size < values.size / 2:
         return None
-    reach = special.stdtrit(subjects - 1, ends) * np.sqrt(subjects / (subjects - 1))
-    low, high = np.quantile(usable, special.ndtr(reach))
-    method = f"expanded percentile bootstrap of subjects and seeds, {usable.size} of {values.size} resamples"
-    return Interval(estimate, float(low), float(high), level, subjects, seeds, method)
+    estimate, seeds, grown = float(np.mean(by_seed)), by_seed.size, np.sqrt(subjects / (subjects - 1))
+    reach = special.stdtrit(subjects - 1, share)
+    outer = special.ndtr(reach * grown)
+    low, high = np.quantile(usable, [1 - outer, outer])
+    least = np.std(usable) * grown
+    of_seeds = np.var(by_seed, ddof=1) / seeds if seeds > 1 else 0.0
+
+    def side(length: float) -> float:
+        of_subjects = max(length / reach, least) ** 2
+        both = of_subjects + of_seeds
+        if both == 0:
+            return 0.0
+        freedom = both**2 / (of_subjects**2 / (subjects - 1) + of_seeds**2 / max(seeds - 1, 1))
+        return float(special.stdtrit(freedom, share) * np.sqrt(both))
+
+    low, high = max(estimate - side(estimate - low), lowest), min(estimate + side(high - estimate), 1.0)
+    method = f"bootstrap of subjects, variance of seeds, {usable.size} of {values.size} resamples"
+    return Interval(estimate, low, high, level, subjects, seeds, method)
 
 
 def _draw_pixels(run: Mapping[str, ScoreHistogram], names: Sequence[str]) -> _Draw:

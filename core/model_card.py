@@ -29,7 +29,7 @@ _LIMITS = """\
 - It was trained on pseudo-outliers drawn by a program, not on lesions; what it marks is unusual, not necessarily ill.
 - Figures hold for the test data below. Another scanner, sequence, population, or preparation was not measured.
 - Pixel figures count the background as easy negatives; those within the tissue do not.
-- Intervals are over test subjects and training seeds; nothing corrects them for few seeds.
+- Intervals are over test subjects and training seeds, and wider the fewer there are of either.
 - The figures are means over all seeds; the weights in this folder are those of one."""
 
 

@@ -36,40 +36,52 @@ def counted(run: Mapping[str, Scores]) -> dict[str, ScoreHistogram]:
 
 
 def literal(runs: Sequence[Mapping[str, Scores]], quantity: Quantity, resamples: int, seed: int) -> NDArray[np.float64]:
-    """Concatenate the drawn subjects of the drawn seeds and rank; the draws are those that the module documents."""
+    """Concatenate the drawn subjects, rank them under each seed, and average; the draws are the module's."""
     names = sorted(runs[0])
-    count, seeds = len(names), len(runs)
-    drawn = np.random.default_rng([seed, 0]).multinomial(count, np.full(count, 1 / count), resamples)
-    chosen = np.random.default_rng([seed, 1]).multinomial(seeds, np.full(seeds, 1 / seeds), resamples)
+    count = len(names)
     values = []
-    for often, of_seeds in zip(drawn, chosen, strict=True):
+    for often in np.random.default_rng([seed, 0]).multinomial(count, np.full(count, 1 / count), resamples):
         copies = [name for name, times in zip(names, often, strict=True) for _ in range(times)]
         figures = []
-        for run, times in zip(runs, of_seeds, strict=True):
+        for run in runs:
             ranking = rank(*(np.concatenate([run[name][which] for name in copies]) for which in (0, 1)))
-            figures += [getattr(ranking, quantity)] * times
+            figures.append(getattr(ranking, quantity))
         values.append(np.nan if None in figures else np.mean(figures))
     return np.array(values, np.float64)
 
 
-def expanded(level: float, count: int) -> list[float]:
-    """The percentiles of Hesterberg 2015, written out."""
-    reach = np.sqrt(count / (count - 1)) * stats.t.ppf((1 - level) / 2, count - 1)
-    return [float(stats.norm.cdf(reach)), float(stats.norm.cdf(-reach))]
+def by_seed(runs: Sequence[Mapping[str, Scores]], quantity: Quantity) -> NDArray[np.float64]:
+    return np.array([getattr(pooled(counted(run).values()).ranking(), quantity) for run in runs])
+
+
+def ends(of_seeds: NDArray[np.float64], values: NDArray[np.float64], level: float, count: int) -> tuple[float, float]:
+    """The percentiles of Hesterberg 2015, at least Student's t, and Satterthwaite's sum of both errors, written out."""
+    share, seeds, estimate = (1 + level) / 2, len(of_seeds), np.mean(of_seeds)
+    student = stats.t.ppf(share, count - 1)
+    reach = np.sqrt(count / (count - 1)) * student
+    found = []
+    for sign, end in zip((-1, 1), np.quantile(values, stats.norm.cdf([-reach, reach])), strict=True):
+        subjects = max(sign * (end - estimate) / student, np.std(values) * np.sqrt(count / (count - 1)))
+        error = np.std(of_seeds, ddof=1) / np.sqrt(seeds) if seeds > 1 else 0.0
+        both = np.hypot(subjects, error)
+        freedom = both**4 / (subjects**4 / (count - 1) + error**4 / max(seeds - 1, 1))
+        found.append(float(estimate + sign * stats.t.ppf(share, freedom) * both))
+    return found[0], found[1]
 
 
 @pytest.mark.parametrize("quantity", QUANTITIES)
 def test_weights_equal_literal_resampling(quantity: Quantity) -> None:
     runs = [subjects(6, 40, seed=seed, digits=1) for seed in range(3)]
-    expected = np.quantile(literal(runs, quantity, 120, 5), expanded(0.9, 6))
-    estimate = np.mean([getattr(pooled(counted(run).values()).ranking(), quantity) for run in runs])
+    expected = ends(by_seed(runs, quantity), literal(runs, quantity, 120, 5), 0.9, 6)
+    estimate = np.mean(by_seed(runs, quantity))
+    assert 0 < expected[0] < expected[1] < 1
     for found in (
         sample_interval(runs, quantity, resamples=120, level=0.9, seed=5),
         pixel_interval([counted(run) for run in runs], quantity, resamples=120, level=0.9, seed=5),
     ):
         assert found is not None
         # Each tenth has a key of its own, so that the histogram is exact.
-        assert (found.low, found.high) == pytest.approx(tuple(expected), abs=1e-12)
+        assert (found.low, found.high) == pytest.approx(expected, abs=1e-12)
         assert found.estimate == pytest.approx(estimate, abs=1e-12)
         assert (found.level, found.subjects, found.seeds) == (0.9, 6, 3)
         assert "120 of 120 resamples" in found.method
@@ -81,18 +93,25 @@ def test_matched_pairs_equal_literal_resampling() -> None:
     strata = {name: rng.integers(0, 3, 40) for name in runs[0]}
     found = matched_interval(runs, strata, resamples=40, seed=5)
     weights = np.random.default_rng([5, 0]).multinomial(6, np.full(6, 1 / 6), 40)
-    shares = np.random.default_rng([5, 1]).multinomial(3, np.full(3, 1 / 3), 40) / 3
-    expected = []
-    for often, of_seeds in zip(weights, shares, strict=True):
+    drawn = []
+    for often in weights:
         copies = [name for name, times in zip(sorted(runs[0]), often, strict=True) for _ in range(times)]
         place = np.concatenate([strata[name] for name in copies])
         figures = [
             matched_auroc(*(np.concatenate([run[name][which] for name in copies]) for which in (0, 1)), place)
             for run in runs
         ]
-        expected.append(np.dot(of_seeds, figures))
+        drawn.append(np.mean(figures))
+    whole = [
+        matched_auroc(
+            *(np.concatenate([run[name][which] for name in run]) for which in (0, 1)),
+            np.concatenate([*strata.values()]),
+        )
+        for run in ({name: run[name] for name in strata} for run in runs)
+    ]
+    expected = ends(np.array(whole), np.array(drawn), 0.95, 6)
     assert found is not None
-    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(expected, expanded(0.95, 6))), abs=1e-12)
+    assert (found.low, found.high) == pytest.approx(expected, abs=1e-12)
     one = {name: np.zeros(40, np.intp) for name in runs[0]}
     assert matched_interval(runs, one) == sample_interval(runs, "auroc")
 
@@ -199,20 +218,22 @@ def test_differences_pair_the_subjects() -> None:
     assert 0 < gain.low < gain.estimate < gain.high
     assert gain.high - gain.low < (alone.high - alone.low) / 2
     assert (loss.low, loss.high) == pytest.approx((-gain.high, -gain.low), abs=1e-12)
-    assert (loss.seeds, gain.seeds) == (2, 1)
+    assert (loss.seeds, gain.seeds) == (2, 1)  # a single run beside every seed of the other
     assert pixel_differences({"better": [better], "hard": [hard]}, "auroc")["better", "hard"] == gain
 
 
 @pytest.mark.parametrize("quantity", QUANTITIES)
 def test_differences_equal_literal_resampling(quantity: Quantity) -> None:
-    detectors = {"one": range(3), "other": range(3, 5)}
+    detectors = {"one": range(3), "other": range(3, 6), "single": range(6, 7)}
     runs = {name: [subjects(6, 40, seed=seed, digits=1) for seed in seeds] for name, seeds in detectors.items()}
     told = {name: [counted(run) for run in each] for name, each in runs.items()}
-    found = pixel_differences(told, quantity, resamples=120, level=0.9, seed=5)["one", "other"]
-    values = literal(runs["one"], quantity, 120, 5) - literal(runs["other"], quantity, 120, 5)
-    expected = np.quantile(values, expanded(0.9, 6))
-    assert (found.low, found.high) == pytest.approx(tuple(expected), abs=1e-12)
-    assert (found.level, found.subjects, found.seeds) == (0.9, 6, 3)
+    found = pixel_differences(told, quantity, resamples=120, level=0.9, seed=5)
+    for other in ("other", "single"):
+        values = literal(runs["one"], quantity, 120, 5) - literal(runs[other], quantity, 120, 5)
+        paired = by_seed(runs["one"], quantity) - by_seed(runs[other], quantity)
+        lead = found["one", other]
+        assert (lead.low, lead.high) == pytest.approx(ends(paired, values, 0.9, 6), abs=1e-12)
+        assert (lead.level, lead.subjects, lead.seeds) == (0.9, 6, 3)
 
 
 def test_student_intervals_are_those_of_scipy() -> None:
@@ -252,9 +273,31 @@ def test_mistakes_are_told() -> None:
         pixel_interval([{}], "auroc")
 
 
-@pytest.mark.parametrize(("count", "seeds", "drift"), [(6, 1, 0.0), (25, 1, 0.0), (25, 4, 0.3)])
+def test_what_a_seed_does_to_both_cancels() -> None:
+    run = counted(subjects(8, 200, seed=3, spread=0.1))
+    worse = counted({n: ((s - 0.5 * t).astype(np.float32), t) for n, (s, t) in subjects(8, 200, seed=3).items()})
+    alike = pixel_differences({"one": [run, worse], "other": [run, worse]}, "auroc")["one", "other"]
+    crossed = pixel_differences({"one": [run, worse], "other": [worse, run]}, "auroc")["one", "other"]
+    assert (alike.low, alike.high) == (0, 0)
+    assert crossed.low < -0.5 < 0.5 < crossed.high  # two seeds that contradict each other say nothing
+
+
+def test_figures_end_where_they_must() -> None:
+    run = subjects(2, 60, seed=1)
+    for quantity in QUANTITIES:
+        found = sample_interval([run], quantity)
+        gap = pixel_differences({"a": [counted(run)], "b": [counted(subjects(2, 60, seed=2))]}, quantity)["a", "b"]
+        assert found is not None
+        assert 0 <= found.low < found.estimate < found.high <= 1
+        assert -1 <= gap.low < 0 < gap.high <= 1
+
+
+@pytest.mark.parametrize(
+    ("count", "seeds", "drift"),
+    [(2, 1, 0.0), (3, 3, 0.0), (6, 1, 0.0), (25, 1, 0.0), (25, 4, 0.3), (25, 3, 0.7)],
+)
 def test_coverage(count: int, seeds: int, drift: float) -> None:
-    """95 % intervals of new subjects and seeds hold the true AUROC in 88 to 100 % of 120 studies.
+    """95 % intervals of new subjects and seeds hold the true AUROC in 86 % of 120 studies or more.
 
     Positives are N(1 + subject + seed, 1), negatives N(0, 1): the true AUROC follows from the sum of the variances.
     """
@@ -271,4 +314,4 @@ def test_coverage(count: int, seeds: int, drift: float) -> None:
         found = sample_interval(runs, "auroc", resamples=200, seed=study)
         assert found is not None
         held += found.low <= true <= found.high
-    assert held / 120 >= 0.88
+    assert held / 120 >= 0.86
