@@ -26,7 +26,7 @@ from core.durable import beside, replacing, write_json
 from core.errors import BadInput
 from core.mirror import fetch, is_remote, names, publish, withdraw
 
-FORMAT = 3
+FORMAT = 4  # another one is not gone on from; raise it when a training would go on as another would
 KEPT = 2  # the newest and the one before it, in case the newest is damaged
 _FILES = ("model.safetensors", "training.safetensors")
 

@@ -5,6 +5,7 @@ any process may draw any of them.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from math import prod
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from torch.utils.data import Dataset
 
 from core.config import Config
 from core.slices.table import SliceTable
-from core.synthesis import Donors, Drawn, PseudoOutlier
+from core.synthesis import Donors, Drawn, PseudoOutlier, Streams
 
 # Stands where a row would in the seeds of what belongs to no row; no table has that many.
 _ORDER = 2**32 - 1
@@ -86,25 +87,28 @@ class Drawing(Dataset[HostBatches]):
         values = torch.empty(len(pixels) * self.bytes, dtype=torch.uint8)
         clean, image, label = (part.numpy() for part in parts_of(values, pixels.shape))
         clean[:] = pixels
-        parts, begin = [], 0
-        for key in keys:
-            own = slice(begin, begin + len(key.chosen))
-            drawn = self.draw(pixels[own], key)
-            np.stack([pair.image for _, pair in drawn], out=image[own])
-            np.stack([pair.label for _, pair in drawn], out=label[own])
-            layers = [layer for outlier, _ in drawn if outlier is not None for layer in outlier.layers]
-            redrawn, forced = sum(one.tries - 1 for one in layers), sum(one.forced for one in layers)
-            parts.append(Part(key.step, len(key.chosen), redrawn, forced))
-            begin = own.stop
+        np.divide(pixels, np.float32(255), out=image)
+        label[:] = 0
+        # Together, as fewer calls take less time; all are of one epoch.
+        outliers = iter(self.draw(image, label, keys[0].epoch, np.concatenate([key.chosen for key in keys])))
+        parts = [_part(key, list(islice(outliers, len(key.chosen)))) for key in keys]
         return HostBatches(values, pixels.shape, parts)
 
-    def draw(self, pixels: NDArray[np.uint8], key: Key) -> list[tuple[PseudoOutlier | None, Drawn]]:
-        """The pseudo-outliers of the slices (B, H, W) that a key names, decided and drawn."""
-        images = np.asarray(pixels / np.float32(255), np.float32)
-        return [
-            self.config.synthesis.pseudo_outlier(image, self.seed, key.epoch, int(row), self._donors)
-            for image, row in zip(images, self.rows[key.chosen], strict=True)
-        ]
+    def draw(
+        self, images: NDArray[np.float32], labels: NDArray[np.float32], epoch: int, chosen: NDArray[np.intp]
+    ) -> list[PseudoOutlier | None]:
+        """Decide the pseudo-outliers of the slices (S, H, W) at these places of `rows`, and draw them and their labels.
+
+        labels: 0 so far.
+        """
+        drawn = [Drawn(image, label) for image, label in zip(images, labels, strict=True)]
+        return self.config.synthesis.paste(drawn, Streams(self.seed, epoch), self.rows[chosen].tolist(), self._donors)
+
+
+def _part(key: Key, outliers: Sequence[PseudoOutlier | None]) -> Part:
+    layers = [layer for outlier in outliers if outlier is not None for layer in outlier.layers]
+    redrawn, forced = sum(one.tries - 1 for one in layers), sum(one.forced for one in layers)
+    return Part(key.step, len(key.chosen), redrawn, forced)
 
 
 class Order:

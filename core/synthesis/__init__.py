@@ -1,5 +1,6 @@
 """Pseudo-outlier synthesis (section II.A of the paper): masks, transforms, blending, the epsilon rule."""
 
+from core.synthesis.blending import Drawn
 from core.synthesis.changes import Affine, Change
 from core.synthesis.donors import Donor, Donors
 from core.synthesis.masks import (
@@ -16,7 +17,8 @@ from core.synthesis.masks import (
     Square,
     Whole,
 )
-from core.synthesis.pseudo_outlier import Drawn, PseudoOutlier, Synthesis
+from core.synthesis.pseudo_outlier import PseudoOutlier, Synthesis
+from core.synthesis.streams import Streams
 from core.synthesis.transforms import (
     Blur,
     Coarse,
@@ -63,6 +65,7 @@ __all__ = [
     "Scar",
     "Shift",
     "Square",
+    "Streams",
     "Synthesis",
     "Warp",
     "Whole",

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from core.synthesis.blending import blur_radius
 from core.synthesis.changes import Affine, Change, Fill, Mixed, Moved, Power, Pull, Seamless, Smooth, Waves
 from core.synthesis.poisson import blend_batch
-from core.synthesis.pseudo_outlier import blur_radius
 
 
 def apply(changes: Sequence[Change], images: Tensor, masks: Tensor | None = None) -> Tensor:

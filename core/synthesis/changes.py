@@ -12,21 +12,26 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from core.synthesis.patches import Patch, Window
 from core.synthesis.poisson import blend
+from core.synthesis.streams import normal
 
 Image = NDArray[np.float32]
-Window = tuple[slice, slice]
 
 
 @dataclass(frozen=True)
 class Affine:
-    """g(I + gain * I + offset + N) (eq. 1). noise_std is 0 without noise; the noise follows from noise_seed alone."""
+    """g(I + gain * I + offset + N) (eq. 1).
+
+    noise_std: 0 without noise. N follows from noise_seed and its window, beyond which it is 0; None is the whole slice.
+    """
 
     name: Literal["noise", "shift", "scale"]
     gain: float = 0.0
     offset: float = 0.0
     noise_std: float = 0.0
     noise_seed: int = 0
+    window: Window | None = None
 
     @property
     def words(self) -> str:
@@ -39,20 +44,27 @@ class Affine:
         return amounts[self.name]
 
     def noise(self, height: int, width: int) -> Image:
-        """The noise image N ~ N(0, noise_std) of shape (height, width), independent per pixel."""
-        return _normal(self.noise_seed, height, width) * np.float32(self.noise_std)
+        """The noise image N ~ N(0, noise_std) of shape (height, width), independent per pixel of its window."""
+        noise = np.zeros((height, width), np.float32)
+        window = self.window or np.s_[:, :]
+        noise[window] = self._noise(noise[window].shape)
+        return noise
 
     def apply(self, image: Image) -> Image:
         """The changed slice."""
         return self.within(image, np.s_[:, :])
 
     def within(self, image: Image, window: Window) -> Image:
-        """That part of the changed slice. Noise is drawn row by row, so that of the rows below need not be."""
-        changed = image[window] * np.float32(1 + self.gain) + np.float32(self.offset)
+        """That part of the changed slice."""
+        changed = image[window] * np.float32(1 + self.gain)
+        if self.offset != 0:
+            changed += np.float32(self.offset)
         if self.noise_std > 0:
-            height, width = image.shape
-            changed += _normal(self.noise_seed, window[0].stop or height, width)[window] * np.float32(self.noise_std)
+            changed += self._noise(changed.shape) if window == self.window else self.noise(*image.shape)[window]
         return changed.clip(0, 1, out=changed)
+
+    def _noise(self, shape: tuple[int, ...]) -> Image:
+        return normal(self.noise_seed, shape) * np.float32(self.noise_std)
 
 
 @dataclass(frozen=True)
@@ -88,7 +100,7 @@ class Waves:
 
     def noise(self, height: int, width: int) -> Image:
         """W of shape (height, width)."""
-        coarse = _normal(self.seed, self.cells, self.cells) * np.float32(self.std)
+        coarse = normal(self.seed, (self.cells, self.cells)) * np.float32(self.std)
         down, right = np.random.default_rng(self.seed).integers(0, (height, width))
         return np.roll(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), (down, right), (0, 1))
 
@@ -230,21 +242,17 @@ class Moved:
 Change = Affine | Power | Waves | Fill | Smooth | Pull | Mixed | Seamless | Moved
 
 
-def inside(change: Change, image: Image, mask: NDArray[np.uint8], window: Window) -> Image:
+def inside(change: Change, image: Image, patch: Patch) -> Image:
     """What that part of the slice becomes inside this mask; Poisson blending alone depends on where that ends."""
     match change:
         case Affine():
-            return change.within(image, window)
+            return change.within(image, patch.window)
         case Seamless():
-            return change.within(image, mask)[window]
+            return change.within(image, patch.full(*image.shape))[patch.window]
         case _:
-            return change.apply(image)[window]
+            return change.apply(image)[patch.window]
 
 
 def strength(change: Change) -> float:
     """The interpolation factor, the soft label of FPI and PII; 1 for a change that is no interpolation."""
     return change.factor if isinstance(change, Mixed | Seamless) else 1.0
-
-
-def _normal(seed: int, height: int, width: int) -> Image:
-    return np.random.Generator(np.random.Philox(seed)).standard_normal((height, width), np.float32)

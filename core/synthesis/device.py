@@ -14,9 +14,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from core.synthesis.applied import apply, blurred
+from core.synthesis.blending import SATURATION
 from core.synthesis.changes import strength
 from core.synthesis.outlines import Box, Ellipse, Level, Outline, Polygon, Several, Stroke
-from core.synthesis.pseudo_outlier import SATURATION, PseudoOutlier, Synthesis
+from core.synthesis.pseudo_outlier import PseudoOutlier, Synthesis
 
 
 def rasterise(outlines: Sequence[Outline], height: int, width: int, device: torch.device) -> Tensor:

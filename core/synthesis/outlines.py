@@ -4,17 +4,21 @@ Coordinates are (row, column); a pixel's centre has whole-numbered coordinates. 
 centre does. The OpenCV drawing here is what trainings see; `core.synthesis.device` draws the same records as a batch.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from math import ceil, floor, isqrt, sqrt
+from itertools import accumulate
+from math import ceil, isqrt
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from core.synthesis.patches import InFrame, Patch
+
 _BITS = 8  # fractional bits of OpenCV's fixed-point coordinates
 _ONE = 1 << _BITS
-_SMALL = 6  # radius in pixels up to which dilation is faster than a distance transform
+_SMALL = 8  # radius in pixels up to which dilation is faster than a distance transform
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,34 +37,16 @@ class Stroke:
         return _mean(self.points)
 
     def draw(self, height: int, width: int) -> NDArray[np.uint8]:
-        """The mask of shape (height, width), 1 inside and 0 outside.
+        """The mask of shape (height, width), 1 inside and 0 outside."""
+        return self.patch(height, width).full(height, width)
 
-        OpenCV draws the bare polyline and measures the distance to it; the polyline is rounded to whole pixels, so
-        the border may be off by less than one pixel, or two where it comes from far outside the frame. Drawing it
-        with a thickness would round the width as well.
-        """
-        mask = np.zeros((height, width), np.uint8)
-        radius = self.width / 2
-        reach = ceil(radius) + 1
-        # Only the part of the stroke's surroundings that can touch the frame is drawn.
-        (row, column), (last_row, last_column) = self.points.min(0).tolist(), self.points.max(0).tolist()
-        row, column = max(floor(row), 0) - reach, max(floor(column), 0) - reach
-        last_row, last_column = min(ceil(last_row), height - 1) + reach, min(ceil(last_column), width - 1) + reach
-        top, left, bottom, right = max(row, 0), max(column, 0), min(last_row + 1, height), min(last_column + 1, width)
-        if top >= bottom or left >= right:
-            return mask
-        canvas = np.zeros((last_row - row + 1, last_column - column + 1), np.uint8)
-        # OpenCV draws no polyline of one point, but it does draw one from a point to itself.
-        points = self.points if len(self.points) > 1 else np.repeat(self.points, 2, 0)
-        vertices = np.rint((points[:, ::-1] - (column, row)) * _ONE).astype(np.int32)
-        cv2.polylines(canvas, [vertices], False, 1, 1, cv2.LINE_8, _BITS)
-        inside = _within(canvas, radius)
-        mask[top:bottom, left:right] = inside[top - row : bottom - row, left - column : right - column]
-        return mask
+    def patch(self, height: int, width: int) -> Patch:
+        """The same mask, within a box about its bounding box."""
+        return _patches([self], height, width)[0]
 
 
 @dataclass(frozen=True)
-class Box:
+class Box(InFrame):
     """All pixels whose row and column differ from the centre's by at most `half`."""
 
     row: float
@@ -82,7 +68,7 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Ellipse:
+class Ellipse(InFrame):
     """All pixels within an ellipse: semi-axes `first` and `second`, the first at `angle` from the rows' direction."""
 
     row: float
@@ -105,7 +91,7 @@ class Ellipse:
 
 
 @dataclass(frozen=True, eq=False)
-class Polygon:
+class Polygon(InFrame):
     """All pixels that a closed polygon goes round an odd number of times. points: (P, 2) float64, P at least 3."""
 
     points: NDArray[np.float64]
@@ -133,7 +119,7 @@ class Polygon:
 
 
 @dataclass(frozen=True)
-class Level:
+class Level(InFrame):
     """All pixels where a Gaussian bump of this radius, modulated by smooth noise, exceeds half its height.
 
     grain: standard deviation, in pixels, of the blur that makes the noise smooth. roughness: its standard deviation.
@@ -162,7 +148,7 @@ class Level:
 
 
 @dataclass(frozen=True)
-class Several:
+class Several(InFrame):
     """All pixels of any of these shapes."""
 
     parts: tuple[Stroke, ...]
@@ -177,20 +163,55 @@ class Several:
         return np.asarray(np.max([part.draw(height, width) for part in self.parts], 0), np.uint8)
 
 
-def _within(line: NDArray[np.uint8], radius: float) -> NDArray[np.uint8] | NDArray[np.bool_]:
+def patches(outlines: Sequence["Outline"], height: int, width: int) -> list[Patch]:
+    """The masks of these outlines, strokes together: on arrays this small, calls cost more than numbers."""
+    strokes = [outline for outline in outlines if isinstance(outline, Stroke)]
+    if len(strokes) == len(outlines):
+        return _patches(strokes, height, width)
+    return [outline.patch(height, width) for outline in outlines]
+
+
+def _patches(strokes: Sequence[Stroke], height: int, width: int) -> list[Patch]:
+    """OpenCV draws the bare polylines and measures the distance to them.
+
+    They are rounded to whole pixels, so the border may be off by less than one pixel, or two where it comes from far
+    outside the frame. Drawing them with a thickness would round the width as well.
+    """
+    counts = [len(stroke.points) for stroke in strokes]
+    starts = [0, *accumulate(counts[:-1])]
+    points = np.concatenate([stroke.points for stroke in strokes])
+    vertices = np.rint(points[:, ::-1] * _ONE).astype(np.int32)
+    # Only the part of a stroke's surroundings that can touch the frame is drawn, on a canvas of its own.
+    reach = np.array([[ceil(stroke.width / 2) + 1] for stroke in strokes])
+    begin = np.maximum(np.minimum.reduceat(vertices, starts) >> _BITS, 0) - reach
+    end = np.minimum((np.maximum.reduceat(vertices, starts) >> _BITS) + 2, (width, height)) + reach
+    vertices -= np.repeat(begin, counts, 0) << _BITS
+    # Columns and rows of each canvas, and where it overlaps the frame.
+    sizes, seen_from = end - begin, np.maximum(-begin, 0)
+    first, last = begin + seen_from, np.minimum(end, (width, height))
+    every = zip(strokes, starts, counts, *(each.tolist() for each in (sizes, seen_from, first, last)), strict=True)
+    drawn = []
+    for stroke, start, count, size, (across, down), (left, top), (right, bottom) in every:
+        if top >= bottom or left >= right:
+            drawn.append(_NOWHERE)
+            continue
+        canvas = np.zeros(size[::-1], np.uint8)
+        # A line of a single point is drawn only when it is closed.
+        cv2.polylines(canvas, [vertices[start : start + count]], count == 1, 1, 1, cv2.LINE_8, _BITS)
+        inside = _within(canvas, stroke.width / 2)[down : down + bottom - top, across : across + right - left]
+        drawn.append(Patch((slice(top, bottom), slice(left, right)), inside))
+    return drawn
+
+
+def _within(line: NDArray[np.uint8], radius: float) -> NDArray[np.uint8]:
     """Which pixels lie within `radius` of those that are 1: two ways to the same, each the faster for its radii."""
     if radius <= _SMALL:
-        return np.asarray(cv2.dilate(line, _disc(_squared(radius))), np.uint8)
+        # What OpenCV's distances in float32 would round to the radius counts as within it.
+        return np.asarray(cv2.dilate(line, _disc(int(radius * radius + 1e-6))), np.uint8)
     if not cv2.countNonZero(line):
         return line
-    return cv2.distanceTransform(1 - line, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= radius
-
-
-def _squared(radius: float) -> int:
-    """The largest squared distance between pixels whose root, in OpenCV's float32, is within the radius."""
-    single = float(np.float32(radius))
-    longer = int(single * single) + 1
-    return longer if np.float32(sqrt(longer)) <= single else longer - 1
+    distance = np.asarray(cv2.distanceTransform(1 - line, cv2.DIST_L2, cv2.DIST_MASK_PRECISE))
+    return (distance <= radius).view(np.uint8)
 
 
 @cache
@@ -201,6 +222,7 @@ def _disc(squared: int) -> NDArray[np.uint8]:
 
 
 Outline = Stroke | Box | Ellipse | Polygon | Level | Several
+_NOWHERE = Patch((slice(0, 0), slice(0, 0)), np.zeros((0, 0), np.uint8))
 
 
 def _mean(points: NDArray[np.float64]) -> tuple[float, float]:

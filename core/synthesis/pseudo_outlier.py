@@ -1,8 +1,9 @@
 """One pseudo-outlier: decided from (seed, epoch, row) and the slice it lies on, then drawn without chance."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from math import ceil
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from functools import cached_property, partial
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import cv2
 import numpy as np
@@ -11,16 +12,16 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from core.strict import STRICT
-from core.synthesis.changes import Affine, Change, Window, inside, strength
+from core.synthesis.blending import Blending, Drawn, Label, blur_radius
+from core.synthesis.changes import Affine, Change
 from core.synthesis.donors import Donors
-from core.synthesis.masks import UNITS, Brush, Mask
-from core.synthesis.outlines import Outline, Stroke
-from core.synthesis.transforms import Mix, Place
+from core.synthesis.masks import UNITS, Brush, Mask, decide_each
+from core.synthesis.outlines import Outline, Stroke, patches
+from core.synthesis.patches import Patch
+from core.synthesis.streams import Streams
+from core.synthesis.transforms import Mix, Place, nobody
 
 MAX_TRIES = 20
-# NSA's logistic for X-rays: steepness 1/2 and middle 4, in grey levels of 255.
-SATURATION = (255 / 2, 4 / 255)
-Label = Literal["mask", "changed", "soft", "saturating"]
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,6 @@ class PseudoOutlier:
     def layers(self) -> tuple["PseudoOutlier", ...]:
         """All pseudo-outliers of the slice, in the order in which they are drawn."""
         return self, *self.more
-
-
-class Drawn(NamedTuple):
-    """A slice with a pseudo-outlier: image (H, W) float32 in [0, 1] and label (H, W) float32 in [0, 1]."""
-
-    image: NDArray[np.float32]
-    label: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -87,126 +81,113 @@ class Synthesis:
         image: (H, W) float32 in [0, 1]. donors: who may lend tissue; `row` is the slice's in the donors' table. The
         result depends on nothing but the arguments. Raises ValueError when the mix borrows and there are no donors.
         """
-        rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, epoch, row])))
-        if rng.random() >= self.probability:
-            return None, Drawn(image, np.zeros(image.shape, np.float32))
-        number = 1 if self.count == 1 else int(rng.integers(1, self.count + 1))
-        first, (now, label) = self._one(rng, image, row, donors)
-        more = []
-        for _ in range(number - 1):
-            outlier, drawn = self._one(rng, now, row, donors)
-            more.append(outlier)
-            now, label = drawn.image, np.maximum(label, drawn.label)
-        return replace(first, more=tuple(more)) if more else first, Drawn(now, label)
+        drawn = Drawn(image.copy(), np.zeros(image.shape, np.float32))
+        (outlier,) = self.paste([drawn], Streams(seed, epoch), [row], donors)
+        return outlier, drawn
+
+    def paste(
+        self, drawn: Sequence[Drawn], streams: Streams, rows: Sequence[int], donors: Donors | None = None
+    ) -> list[PseudoOutlier | None]:
+        """`pseudo_outlier` of these slices, drawn where they and their labels, 0 so far, lie.
+
+        drawn: of one shape. streams: of the seed and the epoch. A slice does not depend on those beside it.
+        """
+        numbers = self._numbers(streams, rows)
+        layers: list[list[PseudoOutlier]] = [[] for _ in rows]
+        for layer in range(max(numbers, default=0)):
+            here = [place for place, number in enumerate(numbers) if number > layer]
+            slices = _Slices([drawn[place] for place in here], [rows[place] for place in here], streams, donors)
+            for place, outlier in zip(here, self._one_each(slices, layer), strict=True):
+                layers[place].append(outlier)
+        return [replace(mine[0], more=tuple(mine[1:])) if mine[1:] else next(iter(mine), None) for mine in layers]
 
     def draw(self, outlier: PseudoOutlier, image: NDArray[np.float32]) -> Drawn:
         """Blend a decided pseudo-outlier, and what lies over it, into a slice (eq. 2) and label it."""
-        label = np.zeros(image.shape, np.float32)
+        drawn = Drawn(image.copy(), np.zeros(image.shape, np.float32))
         for layer in outlier.layers:
-            hard = layer.outline.draw(*image.shape)
-            drawn, _ = self._blend(layer, hard, image, _around(hard, blur_radius(layer.edge)))
-            image, label = drawn.image, np.maximum(label, drawn.label)
-        return Drawn(image, label)
+            patch = layer.outline.patch(*image.shape).widened(blur_radius(layer.edge), *image.shape)
+            self._blending.blend(layer.change, layer.edge, patch, drawn.image).onto(drawn)
+        return drawn
 
-    def _one(
-        self, rng: np.random.Generator, image: NDArray[np.float32], row: int, donors: Donors | None
-    ) -> tuple[PseudoOutlier, Drawn]:
+    @cached_property
+    def _blending(self) -> Blending:
+        return Blending(self.label, self.epsilon)
+
+    def _numbers(self, streams: Streams, rows: Sequence[int]) -> list[int]:
+        """How many pseudo-outliers each slice gets."""
+        if self.probability == 1 and self.count == 1:
+            return [1] * len(rows)
+        drawn = [streams.of(row).random(2).tolist() for row in rows]
+        return [1 + int(self.count * number) if share < self.probability else 0 for share, number in drawn]
+
+    def _one_each(self, slices: "_Slices", layer: int) -> list[PseudoOutlier]:
+        """A pseudo-outlier on each of these slices, drawn where it shows.
+
+        Every step is taken for all slices before the next one is, which takes two thirds of the time.
+        """
+        found: dict[int, PseudoOutlier] = {}
         for tries in range(1, MAX_TRIES + 1):
-            outlier = self._candidate(rng, image.shape, tries, row, donors)
-            hard = outlier.outline.draw(*image.shape)
-            window = _around(hard, blur_radius(outlier.edge))
-            if not self._on_tissue(hard[window], image[window]):
-                continue
-            drawn, largest = self._blend(outlier, hard, image, window)
-            # The paper takes the supremum over the image; over the mask is the same: nothing changes elsewhere.
-            if largest >= self.epsilon and (self.label == "mask" or drawn.label.any()):
-                return outlier, drawn
-        outlier = self._forced(rng, image)
-        return outlier, self.draw(outlier, image)
+            missing = [place for place in range(len(slices.rows)) if place not in found]
+            if not missing:
+                break
+            # Lane 0 is for the number of pseudo-outliers; each try takes two, and the last ones force them.
+            decided = self._decided(slices, missing, 2 * (layer * (MAX_TRIES + 1) + tries), tries)
+            for place, outlier, patch in decided:
+                part = self._blending.blend(outlier.change, outlier.edge, patch, slices.drawn[place].image)
+                if self._blending.shows(part):
+                    part.onto(slices.drawn[place])
+                    found[place] = outlier
+        for place in range(len(slices.rows)):
+            if place not in found:
+                rng = slices.stream(place, 2 * (layer + 1) * (MAX_TRIES + 1))
+                found[place] = self._forced(rng, slices.drawn[place])
+        return [found[place] for place in range(len(slices.rows))]
 
-    def _blend(
-        self, outlier: PseudoOutlier, hard: NDArray[np.uint8], image: NDArray[np.float32], window: Window
-    ) -> tuple[Drawn, float]:
-        """The slice with this pseudo-outlier, and its largest change; outside the window there is none."""
-        before, soft = image[window], soften(hard[window], outlier.edge)
-        after = before + soft * (inside(outlier.change, image, hard, window) - before)
-        # The sum of two roundings may leave [0, 1] by one unit in the last place.
-        after.clip(0, 1, out=after)
-        change = np.abs(after - before)
-        blended, label = image.copy(), np.zeros(image.shape, np.float32)
-        blended[window] = after
-        label[window] = self._label(hard[window], soft, change, strength(outlier.change))
-        return Drawn(blended, label), float(change.max(initial=0.0))
+    def _decided(
+        self, slices: "_Slices", places: Sequence[int], lane: int, tries: int
+    ) -> list[tuple[int, PseudoOutlier, Patch]]:
+        """For these places a pseudo-outlier each and its mask, but where that does not lie on tissue."""
+        height, width = slices.drawn[0].image.shape
+        unit = height / UNITS
+        outlines = decide_each(self.mask, (slices.stream(place, lane) for place in places), height, width)
+        decided = []
+        for place, outline, patch in zip(places, outlines, patches(outlines, height, width), strict=True):
+            rng, row = slices.stream(place, lane + 1), slices.rows[place]
+            edge = float(rng.uniform(0, self.edge)) * unit if self.edge > 0 else 0.0
+            patch = patch.widened(blur_radius(edge), height, width)
+            if self._on_tissue(patch, slices.drawn[place].image):
+                donor = partial(slices.donors.choose, row=row) if slices.donors is not None else nobody
+                change = self.mix.decide(rng, Place(outline, unit, donor, patch.window))
+                decided.append((place, PseudoOutlier(outline, change, edge, tries), patch))
+        return decided
 
-    def _label(
-        self, hard: NDArray[np.uint8], soft: NDArray[np.float32], change: NDArray[np.float32], factor: float
-    ) -> NDArray[np.float32]:
-        if self.label == "mask":
-            return hard.astype(np.float32)
-        near = np.asarray(cv2.blur(change, (5, 5), borderType=cv2.BORDER_CONSTANT), np.float32)
-        visible = ((near > self.epsilon / 4) & (soft > 0)).astype(np.float32)
-        if self.label == "changed":
-            return visible
-        return visible * (np.float32(factor) if self.label == "soft" else saturating(near))
-
-    def _candidate(
-        self, rng: np.random.Generator, shape: tuple[int, ...], tries: int, slice_row: int, donors: Donors | None
-    ) -> PseudoOutlier:
-        outline = self.mask.decide(rng, shape[0], shape[1])
-        row, column = outline.centre
-        place = Place(row, column, shape[0] / UNITS)
-        if donors is not None:
-            place = place._replace(donor=lambda generator: donors.choose(generator, slice_row))
-        change = self.mix.decide(rng, place)
-        edge = float(rng.uniform(0, self.edge)) * shape[0] / UNITS
-        return PseudoOutlier(outline, change, edge, tries)
-
-    def _on_tissue(self, hard: NDArray[np.uint8], image: NDArray[np.float32]) -> bool:
-        inside = cv2.countNonZero(hard)
+    def _on_tissue(self, patch: Patch, image: NDArray[np.float32]) -> bool:
+        inside = cv2.countNonZero(patch.mask) if patch.mask.size else 0
         if inside == 0 or self.min_foreground == 0:
             return inside > 0
-        return bool(np.count_nonzero(image * hard) >= self.min_foreground * inside)
+        return bool(np.count_nonzero(image[patch.window] * patch.mask) >= self.min_foreground * inside)
 
-    def _forced(self, rng: np.random.Generator, image: NDArray[np.float32]) -> PseudoOutlier:
-        """A disc on tissue, shifted toward mid-grey by more than epsilon: visible on any slice."""
+    def _forced(self, rng: np.random.Generator, drawn: Drawn) -> PseudoOutlier:
+        """A disc on tissue, shifted toward mid-grey by more than epsilon, drawn: visible on any slice."""
+        image = drawn.image
         rows, columns = np.nonzero(image) if image.any() else np.nonzero(np.ones_like(image))
         at = int(rng.integers(rows.size))
         disc = Stroke(np.array([[rows[at], columns[at]]], np.float64), 16 * image.shape[0] / UNITS)
         middle = float(image[rows[at], columns[at]])
         amount = max(2 * self.epsilon, abs(float(rng.normal())))
         change = Affine("shift", offset=amount if middle < 0.5 else -amount)
-        return replace(PseudoOutlier(disc, change), tries=MAX_TRIES, forced=True)
+        self._blending.blend(change, 0.0, disc.patch(*image.shape), image).onto(drawn)
+        return PseudoOutlier(disc, change, tries=MAX_TRIES, forced=True)
 
 
-def _around(mask: NDArray[np.uint8], reach: int) -> Window:
-    """A window that holds a mask and `reach` pixels around it.
+class _Slices(NamedTuple):
+    """Slices that get a pseudo-outlier, their rows in the table, and where its random numbers come from."""
 
-    When it is to be blurred, its columns begin and end at multiples of 16: OpenCV then computes the same pixels by
-    vector instructions as in the whole slice, and rounds them alike.
-    """
-    left, top, width, height = cv2.boundingRect(mask)
-    right, left = left + width + reach, left - reach
-    if reach > 0:
-        right, left = right + -right % 16, left - left % 16
-    rows = slice(max(top - reach, 0), min(top + height + reach, mask.shape[0]))
-    return rows, slice(max(left, 0), min(right, mask.shape[1]))
+    drawn: Sequence[Drawn]
+    rows: Sequence[int]
+    streams: Streams
+    donors: Donors | None
 
-
-def saturating(change: NDArray[np.float32]) -> NDArray[np.float32]:
-    """NSA's label of an absolute change of intensity: near 0 for none, near 1 from a few grey levels on."""
-    steepness, middle = (np.float32(value) for value in SATURATION)
-    return np.asarray(1 / (1 + np.exp(-steepness * (change - middle))), np.float32)
-
-
-def soften(mask: NDArray[np.uint8], edge: float) -> NDArray[np.float32]:
-    """Blur a mask (H, W) by a Gaussian of standard deviation `edge` pixels; 0 returns it as it is."""
-    soft = mask.astype(np.float32)
-    if edge <= 0:
-        return soft
-    size = blur_radius(edge) * 2 + 1
-    return np.asarray(cv2.GaussianBlur(soft, (size, size), edge, borderType=cv2.BORDER_CONSTANT), np.float32)
-
-
-def blur_radius(edge: float) -> int:
-    """Pixels on either side that a blur of this standard deviation reaches."""
-    return ceil(3 * edge)
+    def stream(self, place: int, lane: int) -> np.random.Generator:
+        """The generator of one of them."""
+        return self.streams.of(self.rows[place], lane)

@@ -1,4 +1,4 @@
-"""Pseudo-outliers against the loop that one would write for a DataLoader's worker, slice by slice, in turns in one run.
+"""Batches of pseudo-outliers against what a DataLoader makes of Algorithm 1, slice by slice, in turns in one run.
 
     python -m tests.benchmarks.bench_synthesis
 
@@ -14,11 +14,13 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset
 
-from core.synthesis import Synthesis
+from core.synthesis import Drawn, Streams, Synthesis
 from core.synthesis import device as on_device
 from tests.benchmarks.rows import Row
 
+BATCH = 16
 Image = NDArray[np.float32]
 
 
@@ -81,25 +83,47 @@ def rows(device: str, tiny: bool) -> list[Row]:
     return found + ([_to_the_device(device, 3 if tiny else 50)] if device != "cpu" else [])
 
 
+class _Plain(Dataset[tuple[torch.Tensor, torch.Tensor]]):
+    """What one would give a DataLoader."""
+
+    def __init__(self, pixels: NDArray[np.uint8]) -> None:
+        self.pixels, self.rng = pixels, np.random.default_rng(0)
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def __getitem__(self, row: int) -> tuple[torch.Tensor, torch.Tensor]:
+        image, mask = plain(self.pixels[row].astype(np.float32) / 255, self.rng)
+        return torch.from_numpy(image), torch.from_numpy(mask)
+
+
 def _on_the_host(side: int, count: int, rounds: int) -> Row:
-    images, rng, synthesis = slices(count, side), np.random.default_rng(0), Synthesis()
+    pixels, synthesis = np.rint(slices(count, side) * 255).astype(np.uint8), Synthesis()
+    loader = DataLoader(_Plain(pixels), BATCH)
 
     def theirs() -> list[tuple[Image, Image]]:
-        return [plain(image, rng) for image in images]
+        return [(image.numpy(), mask.numpy()) for image, mask in loader]
 
     def ours() -> list[tuple[Image, Image]]:
-        return [tuple(synthesis.pseudo_outlier(image, 0, 1, row)[1]) for row, image in enumerate(images)]
+        drawn = []
+        for start in range(0, count, BATCH):
+            images = pixels[start : start + BATCH] / np.float32(255)
+            labels = np.zeros_like(images)
+            pairs = [Drawn(*pair) for pair in zip(images, labels, strict=True)]
+            synthesis.paste(pairs, Streams(0, 1), range(start, start + len(pairs)))
+            drawn.append((images, labels))
+        return drawn
 
-    for pairs in (theirs(), ours()):
-        shown = [np.abs(changed - image).max() for (changed, _), image in zip(pairs, images, strict=True)]
-        if min(shown) < 0.05:
+    for batches in (theirs(), ours()):
+        changed = np.concatenate([images for images, _ in batches])
+        if np.abs(changed - pixels / np.float32(255)).max((1, 2)).min() < 0.05:
             raise AssertionError("a pseudo-outlier does not show; nothing is timed that is not right")
     mine, plainly = alternated(ours, theirs, rounds)
     return Row(f"a pseudo-outlier, {side} x {side}", mine / count, plainly / count, "s", "one core, paper's synthesis")
 
 
 def _to_the_device(device: str, rounds: int) -> Row:
-    images, synthesis = slices(16, 128), Synthesis()
+    images, synthesis = slices(BATCH, 128), Synthesis()
     decided = [synthesis.pseudo_outlier(image, 0, 1, row) for row, image in enumerate(images)]
     clean = torch.from_numpy(images).to(device)
 

@@ -98,8 +98,11 @@ def test_every_arm_is_tested_once_without_training_again(place: Place) -> None:
 
 def test_its_report_says_which_arm_and_how_sure(place: Place) -> None:
     folder = StudyFolder(place.root / "runs" / "tiny")
-    text = page(read_study(folder))
+    record = read_study(folder)
+    text = page(record)
     found = json.loads(folder.ablation.read_text())
+    assert record.best is not None
+    winner = record.best["verdict"]["arm"]
     for words in (
         "Ablation tiny", found["verdict"], "Paired differences",
         "not told apart" if found["detectable"][1] else "apart",
@@ -107,7 +110,7 @@ def test_its_report_says_which_arm_and_how_sure(place: Place) -> None:
         "Does it find lesions", "No subject is in two roles", "Convergence", "The same slices through every arm",
         "What each arm's own search found", "tuned: 2 trials",
         "but with 3 seeds is never below 0.25",
-        "brush on the same slices, row by row: map.",
+        *(f"{arm}{', the winner' * (arm == winner)} on the same slices, row by row" for arm in ("brush", "tuned")),
         "the best objective of a score that needs no training", "The dashed line needs no training.",
     ):  # fmt: skip
         assert escape(words) in text, words

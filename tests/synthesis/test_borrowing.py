@@ -9,15 +9,15 @@ from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
 from core.config import Config
-from core.drawing import Drawing, Key
+from core.drawing import Drawing
 from core.presets.segmenting import FPI, MANY_TASKS, NSA, PII
 from core.slices.layout import TableMetadata, VolumeSlices
 from core.slices.table import SliceTable, write_table
 from core.synthesis import Brush, Donors
 from core.synthesis import device as on_device
+from core.synthesis.blending import saturating
 from core.synthesis.changes import Mixed
 from core.synthesis.poisson import blend, blend_batch
-from core.synthesis.pseudo_outlier import saturating
 from tests.conftest import head
 from tests.synthesis.lending import Lender
 
@@ -111,11 +111,14 @@ def test_volumes_of_other_spacing_meet_at_the_same_relative_place(tmp_path: Path
 
 def test_a_batch_records_its_donors_and_repeats(healthy: SliceTable) -> None:
     rows = healthy.rows_of(healthy.subjects[:4])
-    drawing, key = Drawing(Config(synthesis=FPI.synthesis), healthy, 3, rows), Key(np.arange(8), 1, 0)
-    drawn, again = (drawing.draw(healthy.images(rows[key.chosen]), key) for _ in range(2))
-    assert all(np.array_equal(one.image, two.image) for (_, one), (_, two) in zip(drawn, again, strict=True))
-    changes = [outlier.change for outlier, _ in drawn if outlier]
-    assert changes == [outlier.change for outlier, _ in again if outlier]
+    drawing, chosen = Drawing(Config(synthesis=FPI.synthesis), healthy, 3, rows), np.arange(8)
+    images = np.stack([healthy.images(rows[chosen]) / np.float32(255)] * 2)
+    labels = np.zeros_like(images)
+    first, again = (drawing.draw(image, label, 1, chosen) for image, label in zip(images, labels, strict=True))
+    np.testing.assert_array_equal(*images)
+    np.testing.assert_array_equal(*labels)
+    changes = [outlier.change for outlier in first if outlier]
+    assert changes == [outlier.change for outlier in again if outlier]
     borrowed = [change for change in changes if isinstance(change, Mixed)]
     assert borrowed
     assert {change.row for change in borrowed} <= set(rows.tolist())

@@ -12,8 +12,8 @@ from core.config import Config
 from core.presets.segmenting import ROBUST
 from core.synthesis import Brush, Circle, FreeForm, Mask, Square, Synthesis
 from core.synthesis import device as on_device
+from core.synthesis.blending import blur_radius
 from core.synthesis.outlines import Several, Stroke
-from core.synthesis.pseudo_outlier import blur_radius
 from tests.conftest import head
 from tests.synthesis.measured import distance
 

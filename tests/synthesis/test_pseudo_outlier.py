@@ -1,7 +1,7 @@
 """Equation 2, the epsilon rule, labels, and that a record is all there is to a pseudo-outlier."""
 
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -9,8 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from core.presets.segmenting import ROBUST
-from core.synthesis import Brush, Circle, Foreign, Mask, Mix, Noise, Scale, Shift, Synthesis
+from core.presets.segmenting import MANY_TASKS, ROBUST
+from core.synthesis import (
+    Brush,
+    Circle,
+    Drawn,
+    Foreign,
+    Mask,
+    Mix,
+    Noise,
+    PseudoOutlier,
+    Scale,
+    Shift,
+    Streams,
+    Synthesis,
+)
 from core.synthesis.pseudo_outlier import MAX_TRIES
 from tests.conftest import head
 from tests.synthesis.lending import Lender
@@ -152,6 +165,33 @@ def test_the_share_of_slices_with_an_outlier_is_the_probability() -> None:
     assert not drawn.label.any()
 
 
+@pytest.mark.parametrize(
+    "synthesis",
+    [
+        Synthesis(),
+        Synthesis(epsilon=0.5, count=3, probability=0.7),
+        Synthesis(mix=SCALE_ONLY, epsilon=0.5, min_foreground=0.9),
+        ROBUST.synthesis,
+        MANY_TASKS.synthesis,
+    ],
+    ids=["paper", "several", "forced", "robust", "many-tasks"],
+)
+def test_a_slice_does_not_depend_on_those_beside_it(synthesis: Synthesis) -> None:
+    images = np.stack([head(row, 64) for row in range(12)]) / np.float32(255)
+    labels, rows = np.zeros_like(images), [5, 900, 2, *range(20, 29)]
+    drawn = [Drawn(*pair) for pair in zip(images.copy(), labels, strict=True)]
+    together = synthesis.paste(drawn, Streams(3, 4), rows, Lender())
+    for image, row, outlier, pair in zip(images, rows, together, drawn, strict=True):
+        alone, mine = synthesis.pseudo_outlier(image, 3, 4, row, Lender())
+        np.testing.assert_array_equal(mine.image, pair.image)
+        np.testing.assert_array_equal(mine.label, pair.label)
+        assert _facts(alone) == _facts(outlier)
+
+
+def _facts(outlier: PseudoOutlier | None) -> list[tuple[Any, ...]]:
+    return [(one.change, one.edge, one.tries, one.forced) for one in outlier.layers] if outlier else []
+
+
 def test_the_paper_perturbs_every_slice() -> None:
     assert all(Synthesis().pseudo_outlier(SLICE, 0, 1, row)[0] is not None for row in range(200))
 
@@ -172,8 +212,8 @@ def test_the_number_of_pseudo_outliers_is_uniform_from_one(count: int) -> None:
 
 @pytest.mark.parametrize("mix", [Mix(), SCALE_ONLY], ids=["paper", "forced"])
 def test_tries_count_the_masks_that_were_drawn(mix: Mix, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn, decide = [], Brush.decide
-    monkeypatch.setattr(Brush, "decide", lambda *given: drawn.append(given) or decide(*given))
+    drawn, decide = [], Brush.decide_each
+    monkeypatch.setattr(Brush, "decide_each", lambda *given: drawn.append(given) or decide(*given))
     for row in range(20):
         drawn.clear()
         outlier, _ = Synthesis(mix=mix).pseudo_outlier(EMPTY, 0, 1, row)

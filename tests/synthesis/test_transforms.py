@@ -15,11 +15,13 @@ from scipy import ndimage
 from core.synthesis import Affine, Mix, Noise, Place, Scale, Shift, Synthesis
 from core.synthesis.applied import apply, blurred
 from core.synthesis.changes import Power, Pull, Smooth, Waves, inside
+from core.synthesis.outlines import Box
+from core.synthesis.patches import Patch
 from core.synthesis.transforms import Blur, CutPaste, Erase, Foreign, Gamma, Poisson, Transform, Warp
 from tests.conftest import head
 from tests.synthesis.lending import Lender, lent
 
-HERE = Place(4.0, 4.0, 1.0)
+HERE = Place(Box(4.0, 4.0, 0.5), 1.0)
 IMAGE = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
 amounts = st.floats(-10, 10, allow_subnormal=False)
 
@@ -88,7 +90,7 @@ def test_a_quantity_fills_its_range(
     member: Transform, quantity: Callable[[Any], float], low: float, high: float
 ) -> None:
     """In pixels that are half a unit of length; a normal one by its distribution."""
-    rng, place = np.random.default_rng(0), Place(4.0, 4.0, 0.5, lent(8, 8))
+    rng, place = np.random.default_rng(0), Place(Box(4.0, 4.0, 0.5), 0.5, lent(8, 8))
     drawn = np.array([quantity(member.decide(rng, place)) for _ in range(1000)], float)
     places = (drawn - low) / (high - low)
     assert -1e-9 <= places.min() < 0.01
@@ -136,7 +138,7 @@ def test_a_decided_change_repeats_stays_in_range_and_leaves_its_image(
 ) -> None:
     image = np.random.default_rng(seed).random((height, width), np.float32)
     before = image.copy()
-    place = Place(height / 3, width / 2, height / 128, lent(height, width))
+    place = Place(Box(height / 3, width / 2, 0.5), height / 128, lent(height, width))
     first, second = (ON[name].decide(np.random.default_rng(seed), place) for _ in range(2))
     assert first == second
     assert first.name == name
@@ -154,12 +156,22 @@ def test_a_decided_change_repeats_stays_in_range_and_leaves_its_image(
 def test_a_window_of_a_changed_slice_is_that_of_the_whole(
     name: str, data: st.DataObject, height: int, width: int
 ) -> None:
-    change = ON[name].decide(np.random.default_rng(0), Place(height / 3, width / 2, height / 128, lent(height, width)))
-    ends = [sorted(data.draw(st.lists(st.integers(0, size), min_size=2, max_size=2))) for size in (height, width)]
-    window = slice(*ends[0]), slice(*ends[1])
+    ends = st.tuples(*(st.lists(st.integers(0, size), min_size=2, max_size=2).map(sorted) for size in (height, width)))
+    window, other = (tuple(slice(*each) for each in data.draw(ends)) for _ in range(2))
+    place = Place(Box(height / 3, width / 2, 0.5), height / 128, lent(height, width), window)
+    change = ON[name].decide(np.random.default_rng(0), place)
     image = np.random.default_rng(1).random((height, width), np.float32)
-    found = inside(change, image, np.ones((height, width), np.uint8), window)
-    np.testing.assert_array_equal(found, change.apply(image)[window])
+    for seen in (window, other):
+        found = inside(change, image, Patch(seen, np.ones(image[seen].shape, np.uint8)))
+        np.testing.assert_array_equal(found, change.apply(image)[seen])
+
+
+def test_noise_is_drawn_within_its_window_alone() -> None:
+    change = Affine("noise", noise_std=0.3, noise_seed=1, window=np.s_[10:40, 20:60])
+    noise, grey = change.noise(64, 80), np.full((64, 80), 0.5, np.float32)
+    assert noise[10:40, 20:60].std() == pytest.approx(0.3, rel=0.05)
+    assert np.count_nonzero(noise) == 30 * 40
+    np.testing.assert_array_equal(change.apply(grey) != grey, noise != 0)
 
 
 def test_a_blur_is_a_gaussian_filter_of_each_slices_own_width() -> None:
@@ -190,7 +202,7 @@ def test_a_change_says_what_it_does(change: Affine | Pull, words: str) -> None:
 @pytest.mark.parametrize("name", list(ON))
 def test_a_batch_is_changed_as_its_elements_are_and_as_on_the_cpu(name: str, height: int) -> None:
     rng = np.random.default_rng(0)
-    changes = [ON[name].decide(rng, Place(*rng.uniform(10, 50, 2), 0.5, lent(height, 64))) for _ in range(8)]
+    changes = [ON[name].decide(rng, Place(Box(*rng.uniform(10, 50, 2), 0.5), 0.5, lent(height, 64))) for _ in range(8)]
     slices = np.stack([head(index, 64)[:height] for index in range(8)]) / np.float32(255)
     together = apply(changes, torch.from_numpy(slices))
     for index, change in enumerate(changes):

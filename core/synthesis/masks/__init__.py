@@ -2,6 +2,10 @@
 in `Mask`; the contract in tests/synthesis holds it from then on.
 """
 
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
 from core.synthesis.masks.blob import Blob
 from core.synthesis.masks.brush import Brush
 from core.synthesis.masks.circle import Circle
@@ -12,6 +16,7 @@ from core.synthesis.masks.lengths import UNITS
 from core.synthesis.masks.polygon import Polygon
 from core.synthesis.masks.square import Square
 from core.synthesis.masks.whole import Whole
+from core.synthesis.outlines import Outline
 
 Mask = Brush | FreeForm | Circle | Ellipse | Square | Rectangle | Scar | Parallelogram | Polygon | Blob | Whole
 
@@ -29,4 +34,12 @@ __all__ = [
     "Scar",
     "Square",
     "Whole",
+    "decide_each",
 ]
+
+
+def decide_each(mask: Mask, generators: Iterable[np.random.Generator], height: int, width: int) -> Sequence[Outline]:
+    """An outline by each of these generators, which are asked one after another."""
+    if isinstance(mask, Brush):
+        return mask.decide_each(generators, height, width)
+    return [mask.decide(rng, height, width) for rng in generators]

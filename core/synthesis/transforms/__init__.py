@@ -14,7 +14,7 @@ from core.synthesis.changes import Change
 from core.synthesis.transforms.borrowing import CutPaste, Foreign, Poisson
 from core.synthesis.transforms.deformation import Warp
 from core.synthesis.transforms.intensity import Noise, Scale, Shift
-from core.synthesis.transforms.terms import Place
+from core.synthesis.transforms.terms import Place, nobody
 from core.synthesis.transforms.texture import Blur, Coarse, Erase, Gamma
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Shift",
     "Transform",
     "Warp",
+    "nobody",
 ]
 
 Transform = Noise | Shift | Scale | Gamma | Coarse | Erase | Blur | Warp | Foreign | Poisson | CutPaste

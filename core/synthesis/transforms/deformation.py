@@ -34,4 +34,4 @@ class Warp:
         """Draw reach, amount and direction."""
         radius = rng.uniform(self.min_radius, self.max_radius) * place.unit
         amount = rng.uniform(self.amount / 2, self.amount) * rng.choice([-1, 1])
-        return Pull(place.row, place.column, float(radius), float(amount))
+        return Pull(*place.outline.centre, float(radius), float(amount))

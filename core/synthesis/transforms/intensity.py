@@ -21,7 +21,7 @@ class Noise:
 
     def decide(self, rng: np.random.Generator, place: Place) -> Change:
         """Draw the seed of the noise image."""
-        return Affine("noise", noise_std=self.std, noise_seed=int(rng.integers(2**63)))
+        return Affine("noise", noise_std=self.std, noise_seed=int(rng.integers(2**63)), window=place.window)
 
 
 @dataclass(frozen=True)

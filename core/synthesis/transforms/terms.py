@@ -7,9 +7,12 @@ import numpy as np
 from annotated_types import Ge, Gt, Le
 
 from core.synthesis.donors import Donor
+from core.synthesis.outlines import Outline
+from core.synthesis.patches import Window
 
 
-def _nobody(_rng: np.random.Generator) -> Donor:
+def nobody(_rng: np.random.Generator) -> Donor:
+    """Lends nothing: raises ValueError."""
     raise ValueError("this mix borrows from other slices: give `pseudo_outlier` the Donors of the training's rows")
 
 
@@ -18,12 +21,13 @@ Spread = Annotated[float, Gt(0), Le(10)]
 
 
 class Place(NamedTuple):
-    """The mask's centre in pixels, and how many pixels one unit of length (1/128 of a side) is.
+    """The mask's outline, and how many pixels one unit of length (1/128 of a side) is.
 
-    donor: draws the slice that lends tissue; by default nobody lends, and it raises ValueError.
+    donor: draws the slice that lends tissue; by default nobody lends, and it raises ValueError. window: beyond it
+    nothing will be seen of the change; None is the whole slice.
     """
 
-    row: float
-    column: float
+    outline: Outline
     unit: float
-    donor: Callable[[np.random.Generator], Donor] = _nobody
+    donor: Callable[[np.random.Generator], Donor] = nobody
+    window: Window | None = None
