@@ -5,7 +5,7 @@ Shapes are given in the canonical order (RAS) of `core.slices.nifti`.
 """
 
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import cv2
 import numpy as np
@@ -26,6 +26,11 @@ def turned(voxels: NDArray[_Pixel], plane: Plane) -> NDArray[_Pixel]:
 def upright(plane: NDArray[_Pixel]) -> NDArray[_Pixel]:
     """A turned volume's [:, :, k] as a picture (rows, columns); a view, and writing to it writes the volume."""
     return plane[::-1, ::-1].T
+
+
+def forwards(voxels: NDArray[Any]) -> tuple[slice, ...]:
+    """What turns axes that run backwards in memory, and turns them back: NumPy takes five times as long for those."""
+    return tuple(slice(None, None, -1 if stride < 0 else 1) for stride in voxels.strides)
 
 
 @dataclass(frozen=True)

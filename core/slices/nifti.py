@@ -18,6 +18,7 @@ from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from core.errors import BadVolume
+from core.slices.geometry import forwards
 from core.slices.unpacking import CHUNK, Content, Inflater
 
 LARGEST = 2**31
@@ -81,23 +82,23 @@ def read_mask(
     its own affine says. Raises BadVolume too when shape or place differ from the image's.
     """
     mask = _read(path, image.stored_affine if on_grid else None)
-    if mask.voxels.shape != image.voxels.shape:
-        shape, expected = mask.voxels.shape, image.voxels.shape
+    shape, expected = mask.voxels.shape, image.voxels.shape
+    if shape != expected:
         raise BadVolume(f"{path}: has shape {shape}, expected {expected} as its image has")
     if (away := _distance(mask, image)) > _NEAR:
         raise BadVolume(f"{path}: lies up to {away:.1f} voxels away from its image, expected at most {_NEAR:g}")
+    voxels = mask.voxels[way := forwards(mask.voxels)]
     if labels:
-        holds: NDArray[np.bool_] = mask.voxels != 0
-        # Sorting millions of zeros would take longer than reading the file.
-        found = np.unique(mask.voxels.T[holds.T])
+        holds = voxels != 0
+        found = np.unique(voxels.T[holds.T])  # sorting millions of zeros would take longer than reading the file
         if other := [f"{value:g}" for value in found if value not in labels]:
             told = ", ".join(other[:5]) + (" ..." if len(other) > 5 else "")
             raise BadVolume(f"{path}: holds the label {told}, expected 0, {', '.join(map(str, labels))}")
-        return holds, mask.digest
-    least, most = mask.voxels.min(), mask.voxels.max()
+        return holds[way], mask.digest
+    least, most = voxels.min(), voxels.max()
     if least < 0 or 0 < most < 0.5:
         raise BadVolume(f"{path}: holds values from {least:g} to {most:g}, expected 0, and 0.5 or more in lesions")
-    return mask.voxels >= 0.5, mask.digest
+    return (voxels >= 0.5)[way], mask.digest
 
 
 def claimed_size(path: Path) -> int:
@@ -117,8 +118,7 @@ def _read(path: Path, affine: NDArray[np.float64] | None = None) -> Volume:
             raise BadVolume(f"{path}: is larger than {LARGEST >> 30} GiB")
         try:
             return _parsed(path, isal_zlib.decompressobj, affine)
-        except _IsalError:
-            # ISA-L is several times as fast, and zlib has the last word on what is damaged.
+        except _IsalError:  # ISA-L is several times as fast, and zlib has the last word on what is damaged
             return _parsed(path, decompressobj, affine)
     except OSError as error:
         raise BadVolume(f"{path}: cannot be read ({error.strerror})") from error

@@ -19,7 +19,7 @@ from scipy import ndimage
 
 from core.errors import BadConfig, BadVolume
 from core.slices.files import VolumeFile
-from core.slices.geometry import ORDER, Frame, Plane, resized, turned, upright
+from core.slices.geometry import ORDER, Frame, Plane, forwards, resized, turned, upright
 from core.slices.layout import VolumeSlices
 from core.slices.nifti import Volume
 
@@ -107,7 +107,8 @@ def every_slice(image: Volume, settings: Preprocessing) -> tuple[NDArray[np.uint
 def _foreground(image: Volume, settings: Preprocessing) -> NDArray[np.bool_]:
     voxels = image.voxels
     if settings.foreground == "positive":
-        return voxels > 0
+        way = forwards(voxels)
+        return (voxels[way] > 0)[way]
     low, high = np.percentile(voxels, (settings.low_percentile, settings.high_percentile))
     levels = np.clip((voxels - low) * (255 / max(high - low, 1e-20)), 0, 255).astype(np.uint8)
     threshold, _ = cv2.threshold(np.ravel(levels, "K")[:, None], 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
@@ -121,7 +122,8 @@ def _foreground(image: Volume, settings: Preprocessing) -> NDArray[np.bool_]:
 
 
 def _with_tissue(foreground: NDArray[np.bool_]) -> NDArray[np.intp]:
-    areas = np.count_nonzero(foreground, axis=(0, 1))
+    # One after another, since NumPy would add up numbers of eight bytes for each voxel.
+    areas = np.array([np.count_nonzero(foreground[:, :, k]) for k in range(foreground.shape[2])])
     return np.flatnonzero(areas > _TISSUE * areas.max())
 
 
@@ -144,7 +146,8 @@ def _images(
 ) -> NDArray[np.uint8]:
     """The square slices, (n,side,side); foreground is turned, and so are indices meant."""
     voxels, side = turned(image.voxels, settings.plane), settings.side
-    tissue = np.sort(voxels.T[foreground.T])  # for axial slices in the order of the memory
+    way = forwards(voxels)
+    tissue = np.sort(voxels[way].T[foreground[way].T])  # for axial slices in the order of the memory
     low, high = percentile(tissue, settings.low_percentile), percentile(tissue, settings.high_percentile)
     if not high - low > _LEAST_RANGE:
         raise BadVolume(f"{image.path}: nearly all of its foreground has the value {low:g}, expected an image")
@@ -153,10 +156,11 @@ def _images(
     frame = Frame.of(image.voxels.shape, image.spacing, settings.plane)
     images = np.empty((len(indices), side, side), np.uint8)
     for n, k in enumerate(indices):
-        inside, bins = foreground[:, :, k], _bins(voxels[:, :, k], low, high)
+        # Upright first: as most files are stored, that is how they lie in memory.
+        inside, bins = upright(foreground[:, :, k]), _bins(upright(voxels[:, :, k]), low, high)
         if settings.equalise == "slice":
             levels = _curve(bins[inside])
-        grey = upright(np.where(inside, np.take(levels, bins, mode="clip"), np.float32(0)))
+        grey = np.where(inside, np.take(levels, bins, mode="clip"), np.float32(0))
         images[n] = np.rint(resized(frame.pad(grey), side, side))
     return images
 
