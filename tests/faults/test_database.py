@@ -17,7 +17,7 @@ from optuna.trial import TrialState
 
 from core.errors import BadConfig
 from core.slices.table import SliceTable
-from study.events import Events, checked
+from study.events import Events, _database, checked
 from study.folder import StudyFolder
 from study.records import read_study
 from tests.programs import SPACE, Place, wait_for
@@ -132,7 +132,7 @@ def test_an_address_that_cannot_serve_is_refused(text: str, told: str) -> None:
     assert "secret" not in str(refused.value)
 
 
-def test_without_psycopg_the_sentence_says_what_to_install() -> None:
-    code = "import sys; sys.modules['psycopg'] = None; import study.events as e; e._database('postgresql://h/d')"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "BadConfig: --database needs psycopg" in done.stderr
+def test_without_psycopg_the_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(BadConfig, match=r"^--database needs psycopg: .*python.* -m pip install 'psycopg\[binary\]'$"):
+        _database("postgresql://h/d")
