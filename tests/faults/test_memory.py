@@ -15,7 +15,7 @@ LARGE = (
     SPACE.replace('"detector.base" = 2\n"detector.depth" = 2\n', '"detector.depth" = 5\n')
     .replace("[space]\n", '[space]\n"detector.base" = { choices = [2, 256] }\n')
     .replace("[study]\n", "[study]\nseed = 2\n")
-    .replace('"training.epochs" = 2', '"training.epochs" = 12')
+    .replace('"training.epochs" = 2', '"training.epochs" = 6')
     .replace("reduction = 3", "reduction = 1")
     .replace("top = 2", "top = 1")
 )
@@ -46,5 +46,5 @@ def test_it_is_the_large_one_that_fails(
             assert trial["state"] == "FAIL"
             assert trial["reason"].startswith("out of memory: its node used ")
         else:
-            assert (trial["state"], len(trial["curve"])) == ("COMPLETE", 12)
+            assert (trial["state"], len(trial["curve"])) == ("COMPLETE", 6)
     assert {trial["detector.base"] for trial in trials} == {2, 256}
