@@ -46,8 +46,8 @@ class Comparison:
 
     def _run(self) -> dict[str, Any] | None:
         self.phases.audit()
-        events, ablation = self.phases.events, self.ablation
-        storage = events.storage()
+        storage, ablation = self.phases.storage, self.ablation
+        opened = storage.open()
         chosen: dict[str, Config] = {}
         judged: dict[str, list[str]] = {}
         left_out: dict[str, str] = {}
@@ -55,7 +55,7 @@ class Comparison:
             if not arm.space:
                 chosen[name] = ablation.config(name)
                 continue
-            searched = open_study(storage, events.named(f"search-{name}"))
+            searched = open_study(opened, storage.named(f"search-{name}"))
             judged[name] = self._families_of(name, searched)
             if not self._search(name, searched, judged[name]):
                 return None
@@ -67,7 +67,7 @@ class Comparison:
         self._require_two(list(chosen), left_out)
 
         names = list(chosen)
-        study = open_study(storage, events.named(REPLICATES))
+        study = open_study(opened, storage.named(REPLICATES))
         source = ReplicateSource(lambda number: chosen[names[number]], range(len(names)), ablation.seeds)
         ledger = Ledger(study, source, ablation.epochs, ablation.study.seed)
         finished = self.phases.carry_out(REPLICATES, ledger, chosen[names[0]])

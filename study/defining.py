@@ -12,8 +12,8 @@ from core.probes import build_probe
 from core.slices.alike import namesakes, require_fit
 from core.slices.demo import demo_tables
 from core.slices.table import SliceTable, open_table
-from study.events import checked
 from study.folder import Definition, StudyFolder, TableReference
+from study.storage import checked
 
 
 def tables_or_demo(train: Path | None, probe: Path | None, test: Path | None, runs: Path) -> tuple[Path, Path | None]:

@@ -14,11 +14,11 @@ from core.slices.demo import found_demo_tables
 from core.slices.split import split_subjects
 from core.slices.table import SliceTable, open_table
 from study.defining import warn_of_namesakes
-from study.events import checked
 from study.expecting import Hours, hours, measured, recorded
 from study.folder import StudyFolder
 from study.planning import Plan
 from study.records import read_study
+from study.storage import checked
 
 _PROBE = 30 * len(FAMILIES) + 60  # slices of a probe that a study builds for itself
 

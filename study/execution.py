@@ -22,13 +22,13 @@ from ray.tune.search import Searcher
 from core.errors import BadStorage, Halted, Overtaken
 from core.mirror import address, filesystem, is_remote
 from study.deaths import Deaths, Silent
-from study.events import refusing
 from study.folder import TableReference, training_name
 from study.ledger import CPUS, GPUS, NODE, Assignment, Ledger
 from study.nodes import Nodes
 from study.processes import outliving_its_folder
 from study.progress import Progress
 from study.slots import Slots
+from study.storage import refusing
 from study.trainable import DYING, FAILED, HALTED, VALUE, run_trial
 
 # It logs each snapshot of Tune's state that could not be written; nobody reads those, and _Halt tells of the storage.

@@ -222,10 +222,10 @@ class Ledger:
         self.study.sampler = sampler(self.seed, asked)
 
 
-def open_study(events: Path | BaseStorage, name: str) -> optuna.Study:
+def open_study(kept: Path | BaseStorage, name: str) -> optuna.Study:
     """The Optuna study of this name in a journal file or another storage, made if it is not there."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage = JournalStorage(Journal(events)) if isinstance(events, Path) else events
+    storage = JournalStorage(Journal(kept)) if isinstance(kept, Path) else kept
     return optuna.create_study(
         storage=storage,
         study_name=name,

@@ -11,13 +11,13 @@ from mlflow.entities import Metric
 from ray.air.integrations.mlflow import MLflowLoggerCallback
 
 from core.config import Config
-from study.told import Seen, Told, spared
+from study.training_logger import LoggedTraining, TrainingLogger, tolerated
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells of every table that it makes
 logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
-class MLflow(Told, MLflowLoggerCallback):
+class MLflow(TrainingLogger, MLflowLoggerCallback):
     """Writes one experiment of this name into FILE, or to the server that MLFLOW_TRACKING_URI names."""
 
     tool = "mlflow"
@@ -27,25 +27,25 @@ class MLflow(Told, MLflowLoggerCallback):
         super().__init__(tracking_uri=where, experiment_name=experiment)
         self.target, self.folder, self.base, self.failed = file, file.parent, base, set()
 
-    @spared
+    @tolerated
     def log_trial_start(self, trial: Any) -> None:
         """Go on with the run of a training that was interrupted; what it trains again has the same values."""
-        seen = Seen.of(trial, self.folder, self.base)
-        if seen not in self._trial_runs:
+        training = LoggedTraining.of(trial, self.folder, self.base)
+        if training not in self._trial_runs:
             experiment = str(self.mlflow_util.experiment_id)
-            for run in self._client().search_runs([experiment], f"tags.trial_name = '{seen}'"):
-                self._trial_runs[seen] = run.info.run_id
+            for run in self._client().search_runs([experiment], f"tags.trial_name = '{training}'"):
+                self._trial_runs[training] = run.info.run_id
         super().log_trial_start(trial)
 
-    @spared
+    @tolerated
     def log_trial_result(self, iteration: int, trial: Any, result: dict[str, Any]) -> None:
         """All figures of an epoch at once: one by one, they would take a second of the driver's time."""
-        seen = Seen.of(trial, self.folder, self.base)
-        figures = self.figures(seen, result)
+        training = LoggedTraining.of(trial, self.folder, self.base)
+        figures = self.figures(training, result)
         if figures:
             now = int(time.time() * 1000)
             metrics = [Metric(name, value, now, result["epoch"]) for name, value in figures.items()]
-            self._client().log_batch(self._trial_runs[seen], metrics=metrics)
+            self._client().log_batch(self._trial_runs[training], metrics=metrics)
 
     def _client(self) -> MlflowClient:
         return MlflowClient(tracking_uri=self.tracking_uri)

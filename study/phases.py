@@ -12,12 +12,12 @@ from core.errors import BadStorage, BadStudy, Halted, Overtaken
 from core.mirror import address
 from core.slices.split import require_disjoint
 from study.cluster import Cluster
-from study.events import Events, refusing, require_whole
 from study.execution import execute
 from study.folder import Definition, StudyFolder, subjects_by_role
 from study.ledger import Ledger
 from study.lock import StudyLock
 from study.progress import Progress
+from study.storage import StudyStorage, refusing, require_whole
 from study.tracking import loggers, require_packages
 
 T = TypeVar("T")
@@ -33,9 +33,9 @@ class Phases:
     log: Sequence[str] = ()
 
     @property
-    def events(self) -> Events:
+    def storage(self) -> StudyStorage:
         """Where trainings are recorded."""
-        return Events(self.folder, self.definition)
+        return StudyStorage(self.folder, self.definition)
 
     def carry_out(self, phase: str, ledger: Ledger, base: Config, families: Sequence[str] = ()) -> bool:
         """Run what remains of a phase, and say what was found; False when it was interrupted.

@@ -13,13 +13,13 @@ from optuna.trial import FrozenTrial, TrialState
 
 from core.errors import BadStudy
 from core.results import best_floor
-from study.events import Events
 from study.folder import OBJECTIVE, OBJECTIVE_TEXT, Definition, StudyFolder
 from study.ledger import CONFIG, CPUS, EPOCHS, GPUS, NODE, PLANNED, REASON, SEED
 from study.lock import Driver, driver
 from study.recorded_space import arms_of, searching_arms, space_of
 from study.search_source import PAPER
 from study.space import Space
+from study.storage import StudyStorage
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ def read_study(folder: StudyFolder) -> StudyRecord:
     """The study in a folder, at any stage of its life. Raises BadStudy when it has no readable study.json."""
     definition = folder.definition()
     space, searching = space_of(definition), {f"search-{arm}": arm for arm in searching_arms(definition)}
-    studies = Events(folder, definition).recorded("search", "replicates", *searching)
+    studies = StudyStorage(folder, definition).recorded("search", "replicates", *searching)
     trials, replicates = records_of(studies.get("search")), records_of(studies.get("replicates"))
     arms = {arm: found for phase, arm in searching.items() if (found := records_of(studies.get(phase)))}
     known = (trial.epochs for found in (trials, replicates, *arms.values()) for trial in found)

@@ -9,7 +9,6 @@ from optuna.trial import FrozenTrial
 from core.errors import BadStudy
 from study.asha import Asha
 from study.best_file import REPLICATES, write_best
-from study.events import Events
 from study.folder import StudyFolder
 from study.ledger import Ledger, open_study
 from study.phases import Phases, resumable
@@ -18,12 +17,13 @@ from study.replicates import ReplicateSource, configured, leaders, with_own
 from study.search_source import SearchSource
 from study.selection import Verdict, candidates, decide, plain
 from study.space import Space
+from study.storage import StudyStorage
 from study.trials import write_trials
 
 
 def best_trials(folder: StudyFolder, top: int) -> list[FrozenTrial]:
     """The best trials of another study, to begin a new one with. Raises BadStudy when it has none."""
-    study = Events(folder, folder.definition()).recorded("search").get("search")
+    study = StudyStorage(folder, folder.definition()).recorded("search").get("search")
     numbers = leaders(records_of(study), top) if study else []
     if study is None or not numbers:
         raise BadStudy(f"{folder.root}: no trial of it was scored, so there is nothing to fork from")
@@ -50,9 +50,9 @@ class Search:
         self.phases.audit()
         plan, base, folder = self.space.study, self.space.base(), self.phases.folder
         epochs = base.training.epochs
-        events = self.phases.events
-        storage = events.storage()
-        trials = open_study(storage, events.named("search"))
+        storage = self.phases.storage
+        opened = storage.open()
+        trials = open_study(opened, storage.named("search"))
         source = SearchSource(self.space, self.trials or plan.trials, self.forked)
         asha = Asha(plan.grace, plan.reduction)
         ledger = Ledger(trials, source, epochs, plan.seed, asha, self.phases.discarding("search"))
@@ -64,7 +64,7 @@ class Search:
         best, own = with_own(trials, leaders(records_of(trials), plan.top))
         if not best:
             raise BadStudy(f"{folder.root}: no trial was scored; trials.parquet says why each ended")
-        replicates = open_study(storage, events.named(REPLICATES))
+        replicates = open_study(opened, storage.named(REPLICATES))
         pairs = ReplicateSource(partial(configured, trials), best, plan.replicate_seeds())
         if not self.phases.carry_out(REPLICATES, Ledger(replicates, pairs, epochs, plan.seed), base):
             return None

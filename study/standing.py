@@ -11,12 +11,12 @@ from core.console import out
 from core.errors import StudyError
 from core.mirror import address, is_remote
 from study.arms import parse_ablation
-from study.events import Events
 from study.folder import Definition, StudyFolder
 from study.lock import driver
 from study.reading import with_settings
 from study.recorded_space import arms_of, settings_of, space_text
 from study.records import TrialRecord, best_first, planned_of, records_of
+from study.storage import StudyStorage
 
 
 class Phase(NamedTuple):
@@ -64,8 +64,7 @@ def standing(folder: StudyFolder) -> Standing:
     """Where a study stands. Raises BadStudy when its files cannot be read."""
     definition = folder.definition()
     planned, budget = _planned(definition)
-    events = Events(folder, definition)
-    studies = events.recorded(*planned)
+    studies = StudyStorage(folder, definition).recorded(*planned)
     found = {name: records_of(studies.get(name)) for name in planned}
     phases = tuple(_phase(name, planned_of(studies.get(name)) or planned[name], found[name]) for name in planned)
     holder = driver(folder.root)

@@ -5,10 +5,10 @@ from pathlib import Path
 from ray.tune.logger import TBXLoggerCallback
 
 from core.config import Config
-from study.told import Told
+from study.training_logger import TrainingLogger
 
 
-class TensorBoard(Told, TBXLoggerCallback):
+class TensorBoard(TrainingLogger, TBXLoggerCallback):
     """Writes FOLDER/PHASE/NUMBER; one scalar per figure and epoch, and the settings as hyperparameters."""
 
     tool = "tensorboard"

@@ -19,6 +19,7 @@ from core.slices.files import VolumeFile, nifti_by_name, nifti_files, require_fo
 from core.slices.preprocess import Preprocessing
 
 SLICES = {"brain": 128, "abdominal": 256}
+TRAINING = {"brain": "brain_train", "abdominal": "abdom_train"}  # the challenge's folders, in brain and abdom
 
 
 class MoodSource:
@@ -58,13 +59,18 @@ class MoodSource:
     def volumes(self) -> list[VolumeFile]:
         """All volumes by name. A toy volume whose labels are missing or wrong is listed with its fault.
 
-        Raises BadInput on a missing or empty folder, or a label without a volume.
+        Raises BadInput on a missing or empty folder, naming the challenge's training folder where that lies in it or
+        beside it, on toy cases apart from their labels, or on a label without a volume.
         """
+        if (near := self._nearby()) and not self.root.is_dir():
+            raise BadInput(f"{self.root}: no such folder{near}")
         require_folder(self.root)
+        if self.root.name == "toy" and (self.root.parent / "toy_label").is_dir():
+            raise BadInput(f"{self.root}: its labels lie beside it, in toy_label; did you mean {self.root.parent}?")
         toy = self.root / "toy"
         if not toy.is_dir():
             if not (images := nifti_by_name(self.root)):
-                raise BadInput(f"{self.root}: holds neither .nii.gz files, for training, nor the folder toy")
+                raise BadInput(f"{self.root}: holds neither .nii.gz files, for training, nor the folder toy{near}")
             return [VolumeFile(self.name, name, name, path) for name, path in sorted(images.items())]
         if not (images := nifti_by_name(toy)):
             raise BadInput(f"{toy}: holds no .nii or .nii.gz file")
@@ -77,6 +83,13 @@ class MoodSource:
         return [
             self._toy(name, path, masks.get(path.name), labels.get(path.name)) for name, path in sorted(images.items())
         ]
+
+    def _nearby(self) -> str:
+        """The end of a sentence: the training folder below this one or beside it, '' where neither holds volumes."""
+        name = TRAINING[self.task]
+        places = (self.root, self.root / name.removesuffix("_train"), self.root.parent)
+        found = (place / name for place in places if (place / name).is_dir())
+        return next((f"; did you mean {folder}?" for folder in found if nifti_files(folder)), "")
 
     def _toy(self, name: str, image: Path, mask: Path | None, label: Path | None) -> VolumeFile:
         anomalous, fault = None, ""

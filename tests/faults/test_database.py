@@ -17,9 +17,9 @@ from optuna.trial import TrialState
 
 from core.errors import BadConfig
 from core.slices.table import SliceTable
-from study.events import Events, checked
 from study.folder import StudyFolder
 from study.records import read_study
+from study.storage import StudyStorage, _database, checked
 from tests.programs import SPACE, Place, wait_for
 
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin")) or [Path(shutil.which("initdb") or "/none/initdb").parent]
@@ -75,7 +75,7 @@ def _finished(folder: Path) -> dict[tuple[str, int], tuple[TrialState, float | N
     study = StudyFolder(folder)
     found = {}
     for phase in ("search", "replicates"):
-        phase_study = Events(study, study.definition()).recorded(phase).get(phase)
+        phase_study = StudyStorage(study, study.definition()).recorded(phase).get(phase)
         for trial in phase_study.get_trials() if phase_study else []:
             if trial.state.is_finished():
                 found[phase, trial.number] = (trial.state, trial.value, trial.intermediate_values)
@@ -132,7 +132,7 @@ def test_an_address_that_cannot_serve_is_refused(text: str, told: str) -> None:
     assert "secret" not in str(refused.value)
 
 
-def test_without_psycopg_the_sentence_says_what_to_install() -> None:
-    code = "import sys; sys.modules['psycopg'] = None; import study.events as e; e._database('postgresql://h/d')"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "BadConfig: --database needs psycopg" in done.stderr
+def test_without_psycopg_the_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(BadConfig, match=r"^--database needs psycopg: .*python.* -m pip install 'psycopg\[binary\]'$"):
+        _database("postgresql://h/d")

@@ -17,12 +17,12 @@ from core.errors import BadStorage, BadStudy, Overtaken
 from core.mirror import names, place, publish, withdraw
 from core.slices.table import SliceTable
 from study import lock, segments
-from study.events import require_whole
 from study.folder import Definition, StudyFolder, TableReference
 from study.journal import Journal, reading
 from study.ledger import open_study
 from study.lock import StudyLock
 from study.segments import Segments
+from study.storage import require_whole
 from tests.programs import SPACE, Place, finished_trials, kill
 
 

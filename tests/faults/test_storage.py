@@ -30,11 +30,12 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_storage_that_is_full_or_read_only_stops_a_study_and_costs_no_trial(
-    disk: Path, tmp_path: Path, healthy: SliceTable, lesioned: SliceTable
+    disk: Path, tmp_path: Path, healthy: SliceTable, lesioned: SliceTable, small_probe: SliceTable
 ) -> None:
     (tmp_path / "work").mkdir()
-    longer = SPACE.replace('"training.epochs" = 2', '"training.epochs" = 12').replace("top = 2", "top = 1")
-    place = Place(tmp_path / "work", healthy, lesioned, longer)
+    # What a trial that ended leaves free holds two checkpoints of the next: the third of its epochs finds no room.
+    longer = SPACE.replace('"training.epochs" = 2', '"training.epochs" = 8').replace("top = 2", "top = 1")
+    place = Place(tmp_path / "work", healthy, lesioned, longer, small_probe)
     command = place.search("--runs", str(disk))
     journal = disk / "tiny" / "journal.log"
 

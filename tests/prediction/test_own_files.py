@@ -1,6 +1,5 @@
 """Files that a user has where core.predict writes: none is replaced, and a second call is as the first."""
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -8,12 +7,12 @@ import pytest
 
 from core.mirror import names, place
 from core.slices.table import SliceTable
-from tests import forked
+from tests import inline
 from tests.prediction.conftest import Store, head
 
 
 def program(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return forked.run("core.predict", [*arguments, "--device", "cpu"], cwd=cwd, env=os.environ)
+    return inline.run("core.predict", [*arguments, "--device", "cpu"], cwd=cwd)
 
 
 def files(folder: Path) -> dict[Path, bytes]:
@@ -136,7 +135,7 @@ def test_object_storage_is_written_to_where_it_is_named(
         ("core.train", ["--train", str(healthy.path), *trained, "--out"], "trained"),
     ]
     for module, words, name in calls:
-        done = forked.run(module, [*words, f"{bucket}/{name}" if name else "cpu"], cwd=tmp_path, env=os.environ)
+        done = inline.run(module, [*words, f"{bucket}/{name}" if name else "cpu"], cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         assert not name or f"{bucket}/{name}" in done.stdout
     assert not list(tmp_path.glob("s3*"))

@@ -20,7 +20,7 @@ from core.prediction.volume import predict_volume
 from core.probes import build_probe
 from core.protocols.mood import score_folder
 from core.slices.table import SliceTable
-from tests import forked
+from tests import forked, inline
 from tests.prediction.conftest import Store, head
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +28,7 @@ MOOD = ROOT / "cluster" / "mood"
 
 
 def program(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return forked.run("core.predict", [*arguments, "--device", "cpu"], cwd=cwd, env=os.environ)
+    return inline.run("core.predict", [*arguments, "--device", "cpu"], cwd=cwd)
 
 
 def test_a_folder_with_a_bad_scan(detector: Path, store: Store, tmp_path: Path) -> None:
@@ -117,7 +117,8 @@ def test_a_folder_whose_name_is_no_text_and_a_link_in_a_circle(detector: Path, s
     store("a.nii.gz", head())
     folder = (tmp_path / "scans").rename(tmp_path / os.fsdecode(b"M\xfcller"))
     (folder / "b.nii.gz").symlink_to("b.nii.gz")
-    done = program("detector", str(folder), "--out", "out", cwd=tmp_path)
+    words = ["detector", str(folder), "--out", "out", "--device", "cpu"]
+    done = forked.run("core.predict", words, cwd=tmp_path, env=os.environ)
     assert done.returncode == 3, done.stderr
     reason = f"{folder / 'b.nii.gz'}: cannot be read (Too many levels of symbolic links)"
     assert json.loads((tmp_path / "out" / "prediction.json").read_text())["skipped"] == [["b.nii.gz", reason]]
@@ -244,7 +245,7 @@ def test_a_mood_answer_does_not_replace_its_case(detector: Path, store: Store, t
     case = store("case.nii.gz", head())
     before = case.read_bytes()
     for source in ("scans", "scans/case.nii.gz"):
-        done = forked.run("core.mood", ["pixel", source, "scans", "detector"], cwd=tmp_path, env=os.environ)
+        done = inline.run("core.mood", ["pixel", source, "scans", "detector"], cwd=tmp_path)
         assert done.returncode == 2
         assert "is the folder of case.nii.gz, which a map of the same name would replace" in done.stderr
     assert case.read_bytes() == before
@@ -255,7 +256,7 @@ def test_a_map_is_packed_as_its_name_says(detector: Path, store: Store, tmp_path
     answers = []
     for name in ("case.nii.gz", "case.NII.GZ"):
         scan = scan.rename(scan.with_name(name))
-        done = forked.run("core.mood", ["pixel", "scans", "answers", "detector"], cwd=tmp_path, env=os.environ)
+        done = inline.run("core.mood", ["pixel", "scans", "answers", "detector"], cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         answers.append((tmp_path / "answers" / name).read_bytes())
     assert answers[0] == answers[1]

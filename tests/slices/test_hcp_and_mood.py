@@ -108,6 +108,37 @@ def test_mood_labels_that_are_wrong(tmp_path: Path) -> None:
         MoodSource(tmp_path, "colon")
 
 
+@pytest.mark.parametrize(("task", "name"), [("brain", "brain"), ("abdominal", "abdom")])
+def test_mood_names_its_training_folder_for_one_near_it(task: str, name: str, tmp_path: Path) -> None:
+    """As the challenge suggests them: brain/brain_train beside abdom/abdom_train, each with toy and toy_label."""
+    training = tmp_path / name / f"{name}_train"
+    (tmp_path / "other").mkdir()
+    training.mkdir(parents=True)
+    mistakes = [
+        (tmp_path, "holds neither .nii.gz files, for training, nor the folder toy"),
+        (training.parent, "holds neither .nii.gz files, for training, nor the folder toy"),
+        (training.parent / "images", "no such folder"),
+    ]
+    for hint in ("", f"; did you mean {training}?"):
+        for given, told in mistakes:
+            with pytest.raises(BadInput) as refused:
+                MoodSource(given, task).volumes()
+            assert str(refused.value) == f"{given}: {told}{hint}"
+        make_flat(training)  # an empty folder is not named
+    with pytest.raises(BadInput, match=r"other: holds neither .* nor the folder toy$"):
+        MoodSource(tmp_path / "other", task).volumes()
+    assert len(MoodSource(training, task).volumes()) == 3
+
+
+def test_mood_toy_cases_are_not_taken_for_training(tmp_path: Path) -> None:
+    make_mood(tmp_path)
+    with pytest.raises(BadInput) as refused:
+        MoodSource(tmp_path / "toy").volumes()
+    assert str(refused.value) == (
+        f"{tmp_path / 'toy'}: its labels lie beside it, in toy_label; did you mean {tmp_path}?"
+    )
+
+
 def test_a_link_to_nothing_is_told(tmp_path: Path) -> None:
     """As in a data set of which only the names were fetched so far."""
     make_flat(tmp_path)

@@ -143,8 +143,8 @@ def test_an_arms_search_is_judged_by_what_it_began_with(comparing: Callable[[Fai
         assert found["arms"]["brush"]["searched_by"] == []
     judged = comparison.phases.judged  # type: ignore[attr-defined]
     assert judged == {"search-tuned": ["ellipse-swell", "foci-grey"], "replicates": ()}
-    events = comparison.phases.events
-    open_study(events.storage(), events.named("search-tuned")).set_user_attr(JUDGED, None)
+    storage = comparison.phases.storage
+    open_study(storage.open(), storage.named("search-tuned")).set_user_attr(JUDGED, None)
     found = comparison.run()
     assert found is not None
     assert found["arms"]["tuned"]["searched_by"] == ["foci-grey"]

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from core.errors import BadStudy
-from study.events import Events, require_whole
 from study.folder import Definition, StudyFolder, TableReference, find_study
 from study.settings import recorded
+from study.storage import StudyStorage, require_whole
 
 DEFINITION = Definition(
     "demo", "trials = 3\n", TableReference("a.arrow", "a" * 32), TableReference("p", "b" * 32), None
@@ -110,11 +110,11 @@ def test_a_study_with_a_database_keeps_the_name_that_it_began_with(tmp_path: Pat
     folder.define(kept)
     assert not folder.define(kept)
     renamed = StudyFolder(folder.root.rename(tmp_path / "yours"))
-    assert Events(renamed, renamed.definition()).named("search") == "mine/1234/search"
+    assert StudyStorage(renamed, renamed.definition()).named("search") == "mine/1234/search"
     with pytest.raises(BadStudy, match="this study began as 'mine', and its trials are in postgresql://here/trials"):
         renamed.define(kept)
     older = replace(kept, identity="1234")
-    assert Events(folder, older).named("search") == "mine/1234/search"
+    assert StudyStorage(folder, older).named("search") == "mine/1234/search"
 
 
 def test_a_damaged_definition_is_one_sentence(tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ import pytest
 
 from core.config import Config, override, to_dict
 from core.errors import BadConfig
-from study import told, tracking
+from study import tracking, training_logger
 from study.mlflow_logger import MLflow
 from study.options import Tool
 from study.tensorboard_logger import TensorBoard
-from study.told import Seen, Told
 from study.tracking import require_packages
+from study.training_logger import LoggedTraining, TrainingLogger
 
 BASE = Config()
 
@@ -36,23 +36,23 @@ def test_every_tool_has_its_package() -> None:
 
 
 def test_a_training_is_seen_by_number_and_by_what_it_changes(tmp_path: Path) -> None:
-    seen = Seen.of(_trial(), tmp_path, BASE)
-    assert str(seen) == "00003"
-    assert seen.config["loss.alpha"] == 0.3
-    assert seen.config["synthesis.mask.kind"] == "circle"
-    assert "training.epochs" not in seen.config
-    assert seen == Seen.of(_trial(), tmp_path, BASE)
-    assert seen != Seen.of(_trial(4), tmp_path, BASE)
+    training = LoggedTraining.of(_trial(), tmp_path, BASE)
+    assert str(training) == "00003"
+    assert training.config["loss.alpha"] == 0.3
+    assert training.config["synthesis.mask.kind"] == "circle"
+    assert "training.epochs" not in training.config
+    assert training == LoggedTraining.of(_trial(), tmp_path, BASE)
+    assert training != LoggedTraining.of(_trial(4), tmp_path, BASE)
 
 
 def test_an_epoch_becomes_figures_and_a_failure_none(tmp_path: Path) -> None:
     logger = TensorBoard(tmp_path, "search", BASE)
     logger.log_trial_start(_trial())
     logger.log_trial_result(1, _trial(), {"epoch": 1, "objective": 0.4, "figures": json.dumps({"loss": 0.5})})
-    seen = Seen.of(_trial(), logger.folder, BASE)
-    assert logger.figures(seen, {"failed": "out of memory"}) == {}
+    training = LoggedTraining.of(_trial(), logger.folder, BASE)
+    assert logger.figures(training, {"failed": "out of memory"}) == {}
     assert logger.failed == {3}
-    assert logger.figures(seen, {"halted": "full disk"}) == {}
+    assert logger.figures(training, {"halted": "full disk"}) == {}
     logger.log_trial_end(_trial())
     (events,) = (tmp_path / "search" / "00003").glob("events.out.tfevents.*")
     assert b"ray/tune/objective" in events.read_bytes()
@@ -64,18 +64,18 @@ class _Locked:
 
     asked = 0
 
-    def log_trial_start(self, seen: Seen) -> None:
+    def log_trial_start(self, training: LoggedTraining) -> None:
         self.asked += 1
         raise RuntimeError("database is locked [sqlite]\n[SQL: SELECT ...]")
 
-    def log_trial_result(self, iteration: int, seen: Seen, figures: dict[str, float]) -> None:
+    def log_trial_result(self, iteration: int, training: LoggedTraining, figures: dict[str, float]) -> None:
         self.asked += 1
 
-    def log_trial_end(self, seen: Seen, failed: bool) -> None:
+    def log_trial_end(self, training: LoggedTraining, failed: bool) -> None:
         self.asked += 1
 
 
-class _Tool(Told, _Locked):
+class _Tool(TrainingLogger, _Locked):
     tool, base = "mlflow", BASE
 
 
@@ -104,17 +104,17 @@ class _Recorded:
     def setup(self, **more: Any) -> None:
         self.told.append(("setup", more))
 
-    def log_trial_start(self, seen: Seen) -> None:
-        self.told.append(("start", seen.number))
+    def log_trial_start(self, training: LoggedTraining) -> None:
+        self.told.append(("start", training.number))
 
-    def log_trial_result(self, iteration: int, seen: Seen, figures: dict[str, float]) -> None:
-        self.told.append((iteration, seen.number, figures))
+    def log_trial_result(self, iteration: int, training: LoggedTraining, figures: dict[str, float]) -> None:
+        self.told.append((iteration, training.number, figures))
 
-    def log_trial_end(self, seen: Seen, failed: bool) -> None:
-        self.told.append(("failed" if failed else "ended", seen.number))
+    def log_trial_end(self, training: LoggedTraining, failed: bool) -> None:
+        self.told.append(("failed" if failed else "ended", training.number))
 
 
-class _Recorder(Told, _Recorded):
+class _Recorder(TrainingLogger, _Recorded):
     tool, base = "mlflow", BASE
 
 
@@ -137,7 +137,7 @@ def test_a_tool_is_told_of_epochs_and_of_each_end(tmp_path: Path, monkeypatch: p
     ]  # fmt: skip
     assert not tool.refused
     uploaded: list[Path] = []
-    monkeypatch.setattr(told, "publish", uploaded.append)
+    monkeypatch.setattr(training_logger, "publish", uploaded.append)
     tool.on_experiment_end([])
     tool.target.touch()
     tool.on_experiment_end([])

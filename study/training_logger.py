@@ -20,7 +20,7 @@ from study.trainable import FAILED, VALUE
 
 
 @dataclass(frozen=True)
-class Seen:
+class LoggedTraining:
     """A training as the tools see it, in place of Tune's trial. settings: what it changes, by dotted path."""
 
     number: int
@@ -28,7 +28,7 @@ class Seen:
     settings: dict[str, Any] = field(compare=False)
 
     @classmethod
-    def of(cls, trial: Any, folder: Path, base: Config) -> "Seen":
+    def of(cls, trial: Any, folder: Path, base: Config) -> "LoggedTraining":
         """The training of a Tune trial; its files lie in a subfolder of `folder` named by its number."""
         number = trial.config["number"]
         return cls(number, str(folder / training_name(number)), differences(from_dict(trial.config["config"]), base))
@@ -50,11 +50,11 @@ class Seen:
         """TensorBoard's callback asks for its folder, which the writer then makes itself."""
 
 
-def spared(call: Callable[..., None]) -> Callable[..., None]:
-    """A method of Told, such that whatever the tool refuses ends the telling alone."""
+def tolerated(call: Callable[..., None]) -> Callable[..., None]:
+    """A method of TrainingLogger, such that whatever the tool refuses ends the telling alone."""
 
     @wraps(call)
-    def telling(self: "Told", *words: Any, **more: Any) -> None:
+    def telling(self: "TrainingLogger", *words: Any, **more: Any) -> None:
         if self.refused:
             return
         try:
@@ -68,8 +68,8 @@ def spared(call: Callable[..., None]) -> Callable[..., None]:
     return telling
 
 
-class Told:
-    """Goes before one of Ray's logger callbacks: hands it trainings as Seen, and each epoch's figures by name.
+class TrainingLogger:
+    """Goes before a logger callback of Ray: hands it trainings as LoggedTraining, and each epoch's figures by name.
 
     tool: as --log names it. refused: whether it is told no more.
     """
@@ -84,38 +84,38 @@ class Told:
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune saves its callbacks for restores of its own, which a study never does
 
-    @spared
+    @tolerated
     def setup(self, *words: Any, **more: Any) -> None:
         """Before the first training."""
         super().setup(*words, **more)  # type: ignore[misc]
 
-    @spared
+    @tolerated
     def log_trial_start(self, trial: Any) -> None:
         """A training was handed to a worker, or goes on."""
-        super().log_trial_start(Seen.of(trial, self.folder, self.base))  # type: ignore[misc]
+        super().log_trial_start(LoggedTraining.of(trial, self.folder, self.base))  # type: ignore[misc]
 
-    @spared
+    @tolerated
     def log_trial_result(self, iteration: int, trial: Any, result: dict[str, Any]) -> None:
         """An epoch was scored, or the training failed."""
-        seen = Seen.of(trial, self.folder, self.base)
-        figures = self.figures(seen, result)
+        training = LoggedTraining.of(trial, self.folder, self.base)
+        figures = self.figures(training, result)
         if figures:
             epoch = result["epoch"]
-            super().log_trial_result(epoch, seen, figures | {TRAINING_ITERATION: epoch})  # type: ignore[misc]
+            super().log_trial_result(epoch, training, figures | {TRAINING_ITERATION: epoch})  # type: ignore[misc]
 
-    def figures(self, seen: Seen, result: dict[str, Any]) -> dict[str, float]:
+    def figures(self, training: LoggedTraining, result: dict[str, Any]) -> dict[str, float]:
         """The figures of an epoch by name; none in a result that tells of a failure, which is noted."""
         if FAILED in result:
-            self.failed.add(seen.number)
+            self.failed.add(training.number)
         return {VALUE: result[VALUE], **json.loads(result["figures"])} if VALUE in result else {}
 
-    @spared
+    @tolerated
     def log_trial_end(self, trial: Any, failed: bool = False) -> None:
         """The training ended."""
-        seen = Seen.of(trial, self.folder, self.base)
-        super().log_trial_end(seen, failed or seen.number in self.failed)  # type: ignore[misc]
+        training = LoggedTraining.of(trial, self.folder, self.base)
+        super().log_trial_end(training, failed or training.number in self.failed)  # type: ignore[misc]
 
-    @spared
+    @tolerated
     def on_experiment_end(self, trials: list[Any], **_info: Any) -> None:
         """Upload what was written, where the study lies on object storage."""
         if self.target.exists():

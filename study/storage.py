@@ -32,8 +32,8 @@ def checked(database: str) -> str:
 
 
 @dataclass(frozen=True)
-class Events:
-    """The events of one study."""
+class StudyStorage:
+    """The storage of one study."""
 
     folder: StudyFolder
     definition: Definition
@@ -47,7 +47,7 @@ class Events:
             identity = f"{self.folder.name}/{identity}"
         return f"{identity}/{phase}"
 
-    def storage(self) -> BaseStorage:
+    def open(self) -> BaseStorage:
         """To write to. Raises BadStorage when the database does not answer."""
         if self.definition.database:
             return _database(self.definition.database)
