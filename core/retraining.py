@@ -53,10 +53,11 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
     chosen = choose_device(device)
     table, probe = best.table("train"), best.table("probe")
     rows = table.rows_without(probe.subjects)
+    trained = np.unique(table.subject[rows]).tolist()
     # Whether it is there, and the same, is known before hours are spent; its slices are looked at last.
     test = best.table("test") if best.data["tables"]["test"] else None
     if test is not None:
-        require_disjoint(train=tuple(np.unique(table.subject[rows])), probe=probe.subjects, test=test.subjects)
+        require_disjoint(train=trained, probe=probe.subjects, test=test.subjects)
     seeds: list[int] = best.data["seeds"]
     found = _train(best, table, rows, target / "checkpoints", chosen, say)
     winner = found.detectors["winner"]
@@ -72,7 +73,7 @@ def retrain(best: Best, *, device: str = "auto", say: Say) -> Path:
     }
     shipped = int(np.argmax(objectives))
     save_detector(target, winner[shipped], best.configs["winner"])
-    save_inference(target, Inference.of(table, on_probe["winner"][shipped]))
+    save_inference(target, Inference.of(table, on_probe["winner"][shipped], trained))
     result: dict[str, Any] = {
         "format": FORMAT,
         "study": best.data["study"],

@@ -113,7 +113,7 @@ def _one(
     if yardstick:
         used = choose_device(device)
         measured = evaluate(scorer_of(epoch.detector, bf16=uses_bf16(config.training, used)), yardstick, device=used)
-    save_inference(folder, Inference.of(slices, measured))
+    save_inference(folder, Inference.of(slices, measured, subjects))
     out.print(f"wrote {address(folder / 'model.safetensors')}, config.json and inference.json", markup=False)
     if not yardstick:
         out.print(

@@ -1,5 +1,6 @@
 """From a detector's folder to a predictor; what an older detector lacks is made from its study or from tables."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -24,10 +25,11 @@ def open_detector(
 
     table: its training table, probe: a probe or held-out healthy slices; given, they replace what inference.json says,
     and it is written again. Without either, a detector in a study's folder is completed from the study's tables.
-    Raises BadInput when it does not come to be known how its slices were made, or the scale of its maps.
+    Raises BadInput when it does not come to be known how its slices were made, or the scale of its maps, and when it
+    was trained on subjects of the probe.
     """
     detector, config = load_detector(folder, device)
-    known = load_inference(folder) if table is None or probe is None else None
+    known = _known(folder, anew=table is not None and probe is not None)
     if known is None or known.calibration is None or known.preprocessing is None or table or probe:
         before = known or Inference(None)
         slices, healthy = _tables(folder, table, probe, before)
@@ -41,12 +43,23 @@ def open_detector(
                 "that it was not trained on"
             )
         require_halving(config, made.side, made.side)
-        known = Inference(made, before.calibration, before.threshold)
+        known = replace(before, preprocessing=made)
         if healthy is not None:
+            known.require_unseen(healthy, "probe")
             measured = _measured(detector, config, healthy, made.side, device)
-            known = Inference(made, measured.calibration, measured.threshold)
+            known = replace(known, calibration=measured.calibration, threshold=measured.threshold)
         save_inference(folder, known)
     return Predictor.of(address(folder), detector, config, known, device)
+
+
+def _known(folder: Path, *, anew: bool) -> Inference | None:
+    """What its inference.json tells. anew: all of that is to be replaced, so a damaged one does no harm."""
+    try:
+        return load_inference(folder)
+    except BadInput:
+        if anew:
+            return None
+        raise
 
 
 def _tables(

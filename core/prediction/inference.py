@@ -4,6 +4,7 @@
     calibration     the scale of its anomaly maps, set on the probe
     threshold       the logit with the best Dice on the probe
     weights         the digest of model.safetensors, since calibration and threshold are true of these weights alone
+    trained         digests of the subjects that it was trained on, which are no names: a detector may be given away
 
 `core.train --best` writes it. For older detectors, or those trained without a study, it is made from the tables.
 """
@@ -11,6 +12,7 @@
 import hashlib
 import json
 import math
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -30,21 +32,42 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Inference:
-    """preprocessing: None where the table does not tell. calibration, threshold (a logit): None without a probe."""
+    """preprocessing: None where the table does not tell. calibration, threshold (a logit): None without a probe.
+
+    trained: see `digests`; empty where it is not known.
+    """
 
     preprocessing: Preprocessing | None
     calibration: Calibration | None = None
     threshold: float | None = None
+    trained: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, table: SliceTable, on_probe: Evaluation | None = None) -> "Inference":
-        """From the training table and the detector's result on a probe; healthy slices alone give no threshold."""
-        preprocessing = _preprocessing(table.metadata.preprocessing, str(table.path))
+    def of(cls, table: SliceTable, on_probe: Evaluation | None = None, trained: Collection[str] = ()) -> "Inference":
+        """From the training table, the detector's result on a probe, and the subjects that it was trained on.
+
+        Healthy slices alone give no threshold.
+        """
+        preprocessing, subjects = _preprocessing(table.metadata.preprocessing, str(table.path)), digests(trained)
         if on_probe is None:
-            return cls(preprocessing)
+            return cls(preprocessing, trained=subjects)
         pixels = pooled(on_probe.frame.values())
         threshold = pixels.best_dice()[0] if pixels.counts[:, 1].any() else None
-        return cls(preprocessing, Calibration.of(on_probe), threshold)
+        return cls(preprocessing, Calibration.of(on_probe), threshold, subjects)
+
+    def require_unseen(self, table: SliceTable, role: str) -> None:
+        """Raise BadInput when the detector was trained on subjects of this table. role: what the table is for."""
+        trained = set(self.trained)
+        if seen := [subject for subject in table.subjects if digests([subject])[0] in trained]:
+            more = f" and {len(seen) - 1} more" if len(seen) > 1 else ""
+            raise BadInput(
+                f"{table.path}: the detector was trained on subject {seen[0]!r}{more}, expected a {role} of others"
+            )
+
+
+def digests(subjects: Iterable[str]) -> tuple[str, ...]:
+    """16 hexadecimal digits for each subject's key, in order of the digits."""
+    return tuple(sorted(hashlib.blake2b(subject.encode(), digest_size=8).hexdigest() for subject in subjects))
 
 
 def save_inference(folder: Path, inference: Inference) -> None:
@@ -55,6 +78,7 @@ def save_inference(folder: Path, inference: Inference) -> None:
         "preprocessing": asdict(inference.preprocessing) if inference.preprocessing else None,
         "calibration": inference.calibration.to_dict() if inference.calibration else None,
         "threshold": inference.threshold,
+        "trained": inference.trained,
     }
     write_json(folder / NAME, content)
 
@@ -74,12 +98,13 @@ def load_inference(folder: Path) -> Inference | None:
             raise ValueError("a threshold of NaN")
         calibration = _calibration(knots, address(path)) if knots else None
         preprocessing = _preprocessing(content["preprocessing"] or {}, address(path))
+        trained = tuple(map(str, content.get("trained", ())))  # older ones do not tell
     except (ValueError, KeyError, TypeError, AttributeError) as damaged:
         mended = "core.predict makes it anew of --train and --probe"
         raise BadInput(f"{address(path)}: cannot be read ({damaged!r}); {mended}") from None
     if weights != _digest(folder):
         raise BadInput(f"{address(path)}: belongs to other weights than model.safetensors beside it; remove it")
-    return Inference(preprocessing, calibration, threshold)
+    return Inference(preprocessing, calibration, threshold, trained)
 
 
 def _preprocessing(recorded: dict[str, Any], where: str) -> Preprocessing | None:

@@ -99,6 +99,9 @@ def _tables(
     if known and known.preprocessing:
         side = known.preprocessing.side
         require_alike(slices, (side, side), asdict(known.preprocessing), address(folder))
+    if known:
+        known.require_unseen(slices, "test")
+        known.require_unseen(probe, "probe")
     for other in (probe, healthy):
         require_alike(other, (slices.height, slices.width), slices.metadata.preprocessing, str(slices.path))
     if probe.normal.all():

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from hashlib import blake2b
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -40,8 +41,8 @@ def require_alike(table: SliceTable, size: tuple[int, int], made: Mapping[str, A
 def require_fit(train: SliceTable, **others: SliceTable | None) -> None:
     """Raise BadInput when a probe or test table does not belong beside this training table, or that has lesions.
 
-    Subjects that the probe holds out are not trained on, so it may be made from the training table. A scan that is
-    trained on and that another table has as well is refused under whatever name.
+    Subjects that the probe holds out are not trained on, so it may be made from the training table. A scan that two of
+    the tables have is refused under whatever name.
     """
     found = {role: table for role, table in others.items() if table is not None}
     for table in found.values():
@@ -56,21 +57,21 @@ def require_fit(train: SliceTable, **others: SliceTable | None) -> None:
             "--tumour-free ingests those of patients"
         )
     require_disjoint(train=trained, **subjects)
-    for role, table in found.items():
-        require_other_scans(train, table, role)
+    for (first, one), (second, other) in combinations({"training": train, **found}.items(), 2):
+        require_other_scans(one, other, second, first)
 
 
-def require_other_scans(train: SliceTable, other: SliceTable, role: str) -> None:
-    """Raise BadInput when a table has a scan of the training table under another name. role: what the other is for."""
+def require_other_scans(one: SliceTable, other: SliceTable, role: str, first: str = "training") -> None:
+    """Raise BadInput when a table has a scan of another one under another name. role, first: what they are for."""
     own = set(other.subjects)  # which a probe of the training table holds out
-    known = {content: train.subject[row] for row, content in _contents(train) if train.subject[row] not in own}
+    known = {content: one.subject[row] for row, content in _contents(one) if one.subject[row] not in own}
     both = sorted({(other.subject[row], known[content]) for row, content in _contents(other) if content in known})
     if both:
-        subject, trained = map(str, both[0])
+        subject, same = map(str, both[0])
         more = f", and so have {len(both) - 1} more" if len(both) > 1 else ""
         raise BadInput(
-            f"{other.path}: subject {subject!r} has slices of subject {trained!r} of {train.path}{more}: they are the "
-            f"same scans under two names, and training and {role} must not meet"
+            f"{other.path}: subject {subject!r} has slices of subject {same!r} of {one.path}{more}: they are the "
+            f"same scans under two names, and {first} and {role} must not meet"
         )
 
 

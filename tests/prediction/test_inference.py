@@ -19,6 +19,7 @@ from core.prediction.inference import NAME
 from core.slices.layout import TableMetadata, VolumeSlices
 from core.slices.preprocess import Preprocessing
 from core.slices.table import SliceTable, open_table, write_table
+from tests.conftest import volume
 from tests.prediction.conftest import SCALE, SMALL
 
 CPU = torch.device("cpu")
@@ -123,6 +124,26 @@ def test_a_studys_tables_complete_its_detector_where_none_is_named(
     train.path.unlink()  # no longer needed
     assert open_detector(bare, CPU, probe=lesioned.path).threshold is not None
     assert open_detector(bare, CPU).threshold is not None
+
+
+def test_a_probe_of_subjects_that_were_trained_on_is_refused(
+    bare: Path, healthy: SliceTable, lesioned: SliceTable, tmp_path: Path
+) -> None:
+    train = copied(healthy, tmp_path / "train.arrow")
+    save_inference(bare, Inference.of(open_table(train), trained=healthy.subjects[1:]))
+    assert healthy.subjects[1].split("/")[1] not in (bare / NAME).read_text()
+    seen = rf"healthy\.arrow: the detector was trained on subject '{healthy.subjects[1]}' and 4"
+    for table in (None, train):
+        with pytest.raises(BadInput, match=seen + " more, expected a probe of others"):
+            open_detector(bare, CPU, table=table, probe=healthy.path)
+    assert open_detector(bare, CPU, table=train, probe=lesioned.path).calibration
+    known = load_inference(bare)
+    assert known is not None
+    assert len(known.trained) == 5  # what was completed still tells
+    held_out = write_table(tmp_path / "held-out.arrow", [volume(0)], TableMetadata())
+    assert open_detector(bare, CPU, probe=held_out.path).calibration
+    (bare / NAME).write_text("damaged")
+    assert open_detector(bare, CPU, table=train, probe=lesioned.path).calibration
 
 
 def test_healthy_slices_alone_give_a_scale_without_a_threshold(bare: Path, healthy: SliceTable, tmp_path: Path) -> None:

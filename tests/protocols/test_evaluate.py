@@ -127,6 +127,9 @@ def test_tables_that_cannot_judge_are_refused(
     assert "larger.arrow: slices of 36x36, expected 32x32" in told(lesioned, made("larger"), healthy)
     tables = [made(f"odd-{role}", side=36) for role in range(2)]
     assert "expected 36x36 as in" in told(*tables, healthy)
+    save_inference(detector, Inference.of(healthy, trained=[lesioned.subjects[1]]))
+    assert f"was trained on subject '{lesioned.subjects[1]}', expected a test" in told(lesioned, other, healthy)
+    assert f"was trained on subject '{lesioned.subjects[1]}', expected a probe" in told(other, lesioned, healthy)
     save_inference(detector, Inference(Preprocessing(32, plane="axial")))
     turned = write_table(
         tmp_path / "turned.arrow",

@@ -39,8 +39,11 @@ def table(
     return write_table(path / f"{prefix}-{side}{dataset}.arrow", volumes, TableMetadata(dict(preprocessing)))
 
 
-def defined(folder: StudyFolder, train: SliceTable, test: SliceTable | None, seed: int = 0) -> Definition:
-    return define(folder, "small", "", (), seed, train.path, None, test.path if test else None, None)
+def defined(
+    folder: StudyFolder, train: SliceTable, test: SliceTable | None, seed: int = 0, probe: SliceTable | None = None
+) -> Definition:
+    others = (table.path if table else None for table in (probe, test))
+    return define(folder, "small", "", (), seed, train.path, *others, None)
 
 
 @pytest.fixture
@@ -196,4 +199,10 @@ def test_a_scan_under_two_names_is_refused(folder: StudyFolder, train: SliceTabl
         StudyError, match=r"probe\.arrow: subject 'test/.*same scans .* training and probe must not meet"
     ):
         require_fit(write_table(tmp_path / "again.arrow", again, TableMetadata()), probe=probe)
+    # Nor may the probe, by which the winner is chosen, hold patients of the test.
+    ours = [replace(volume(number), dataset="ours") for number in (20, 33, 34, 35, 36)]
+    others = write_table(tmp_path / "others.arrow", ours, TableMetadata())
+    probe = build_probe(others, tmp_path / "others-probe.arrow", held_out=4, per_family=3, clean=40, seed=1)
+    with pytest.raises(StudyError, match=r"subject 'b/p-20' has slices .*others-probe.* probe and test must not meet"):
+        defined(folder, first, test, probe=probe)
     defined(folder, first, test)
