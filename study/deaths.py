@@ -17,8 +17,9 @@ from ray.tune.progress_reporter import TrialProgressCallback
 
 PATIENCE = 4  # deaths within one epoch that end a trial, whatever they came from
 TOO_LARGE = 2  # deaths within one epoch that end it when each time it was what filled the node's memory
+CROWDED = 20  # deaths within one epoch that end it although each time others filled the memory: some minutes of them
 LOST = 3  # trials given up on one node, without an epoch there in between, that are the node's fault
-_IP = re.compile(r"\bip[:=] ?([0-9a-fA-F.:]*[0-9a-fA-F])")
+_IP = re.compile(r"\b(?:ip|IP)[:=] ?([0-9a-fA-F.:]*[0-9a-fA-F])")
 _USED = re.compile(r"\((?:Actor\((\w+)\)|Task):.*actual memory used=([\d.]+)GB")  # a task: its actor still starts
 _NODE = re.compile(r"was ([\d.]+)GB used / ([\d.]+)GB limit")
 
@@ -37,29 +38,31 @@ class Silent(TrialProgressCallback):
 class _Death:
     """words: what Ray said, '' where it knew nothing. too_large: this worker filled its node's memory.
 
-    counts: whether it may be the trial's fault at all; memory that others took is not. node: its address, '' where Ray
-    does not tell.
+    crowded: others filled it, which is not the trial's fault. node: its address, '' where Ray does not tell. counted:
+    whether it was, since Tune tells some deaths twice.
     """
 
     words: str = ""
     too_large: bool = False
-    counts: bool = True
+    crowded: bool = False
     node: str = ""
+    counted: bool = False
 
     @classmethod
     def of(cls, error: Exception, actor: str) -> "_Death":
+        found = _IP.search(str(error))
+        address = found[1] if found else ""
         if not isinstance(error, OutOfMemoryError):
-            found = _IP.search(str(error))
-            return cls(node=found[1] if found else "")
+            return cls(node=address)
         used = [(name, float(size)) for name, size in _USED.findall(str(error))]
         node = _NODE.search(str(error))
         if not used or node is None:
-            return cls("its node ran out of memory")
+            return cls("its node ran out of memory", node=address)
         mine = dict(used).get(actor, 0.0)  # nothing yet, where it was killed while it started
         # A share each for the trials of this node, and one for everything else that runs there.
         too_large = mine > float(node[1]) / (len(used) + 1) and mine == max(size for _, size in used)
         words = f"its node used {node[1]} of {node[2]} GB, {mine:g} GB of it this trial"
-        return cls(words, too_large, counts=too_large)
+        return cls(words, too_large, not too_large, address)
 
 
 @dataclass
@@ -69,6 +72,7 @@ class _Count:
     epoch: int
     deaths: int = 0
     too_large: int = 0
+    crowded: int = 0
 
 
 class Deaths:
@@ -119,15 +123,18 @@ class Deaths:
         death = self.now
         foretold = self._last_words.pop(number, "")
         death.words = death.words or foretold
-        if death.counts:
-            count.deaths += 1
+        if not death.counted:
+            count.deaths += not death.crowded
             count.too_large += death.too_large
-            death.counts = False  # Tune tells some deaths twice
+            count.crowded += death.crowded
+            death.counted = True
         if count.too_large >= TOO_LARGE:
             return f"out of memory: {death.words}"
-        if count.deaths >= PATIENCE:
+        if count.deaths >= PATIENCE or count.crowded >= CROWDED:
             why = f", at last because {death.words}" if death.words else ""
-            reason = f"its worker died {count.deaths} times in epoch {epoch + 1}{why}"
+            reason = f"its worker died {count.deaths + count.crowded} times in epoch {epoch + 1}{why}"
+            if count.crowded >= CROWDED:
+                reason += "; free memory on the node, or run fewer trials at a time"
             if death.node:
                 self._lost.setdefault(death.node, {})[number] = reason
             return reason

@@ -11,7 +11,7 @@ from ray.tune.execution import tune_controller
 from ray.tune.schedulers import TrialScheduler
 
 from core.config import to_dict
-from study.deaths import PATIENCE, Deaths
+from study.deaths import CROWDED, LOST, PATIENCE, Deaths
 from study.execution import _Halt, _LedgerScheduler
 from study.ledger import Ledger, open_study
 from study.progress import Progress
@@ -65,6 +65,26 @@ def test_an_epoch_between_two_deaths_makes_them_two_beginnings() -> None:
 def test_memory_that_others_took_is_no_fault(said: str, name: str) -> None:
     deaths = Deaths()
     assert [die(deaths, name, OutOfMemoryError(said)) for _ in range(9)] == [None] * 9
+
+
+def test_memory_that_others_hold_for_good_ends_a_trial_and_then_its_node() -> None:
+    """Or a trial beside a program that has half of the memory would be started again without end."""
+    deaths = Deaths()
+    for number in range(LOST):
+        for _ in range(CROWDED):
+            assert deaths.bad_node() is None
+            with deaths._noticed(_Manager(SMALL), None, OutOfMemoryError(ALIKE)):
+                reasons = [deaths.why_to_give_up(number, 2) for _ in range(2)]
+                bad = deaths.bad_node()
+        assert reasons[0] == (
+            "its worker died 20 times in epoch 3, at last because its node used 9.00 of 10.00 GB, 0.4 GB of it this "
+            "trial; free memory on the node, or run fewer trials at a time"
+        )
+        assert deaths.is_in_doubt(number)
+    assert bad is not None
+    assert bad.startswith(
+        "node 10.0.0.1: 3 trials in a row came to nothing there, the last as its worker died 20 times"
+    )
 
 
 @pytest.mark.parametrize("error", [KILLED, OutOfMemoryError(SHORT)])
