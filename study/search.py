@@ -13,11 +13,13 @@ Exit codes: 0 decided, or told; 2 a mistake, told in one sentence; 130 stopped, 
 
 import shlex
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 from core.console import out, run
+from core.errors import BadConfig
 from core.options import Runs
 from study.options import (
     LOOKING,
@@ -113,7 +115,7 @@ def main(
         tell(standing(find_study(status, runs)))
         return
 
-    from study.reading import load_space, with_settings
+    from study.reading import load_space, parse_space, with_settings
 
     name, _, text = load_space(space)
     loaded, text = with_settings(text, dict(parse_setting(item) for item in settings or []), name)
@@ -143,6 +145,9 @@ def main(
         if new and fork:
             numbers = ", ".join(str(trial.number) for trial in forked)
             out.print(f"forked from {origin.root}: its trials {numbers} are tried again first", markup=False)
+            with suppress(BadConfig):  # a space that an earlier version could read
+                if parse_space(origin.definition().space, name).study.seed == loaded.study.seed:
+                    out.print("replicates train under the seeds of its own; --set study.seed=N draws others")
         verdict = Search(phases, loaded, trials, forked).run()
     if verdict is None:
         out.print("stopped; the same command goes on from here", markup=False)

@@ -148,7 +148,7 @@ def test_a_fork_begins_with_the_best_of_another_study(place: Place) -> None:
     logs = ("--log", "tensorboard", "--log", "mlflow")
     done = place.run(place.search("--study", "tiny", "--fork", "branch", "--trials", "4", *logs))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "are tried again first" in done.stdout
+    assert "are tried again first\nreplicates train under the seeds of its own; --set study.seed=N" in done.stdout
     old = pq.read_table(place.root / "runs" / "tiny" / "trials.parquet").to_pylist()
     new = pq.read_table(place.root / "runs" / "branch" / "trials.parquet").to_pylist()
     assert new[1]["loss.alpha"] in {trial["loss.alpha"] for trial in old}
