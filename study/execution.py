@@ -24,7 +24,7 @@ from core.mirror import address, filesystem, is_remote
 from study.deaths import Deaths, Silent
 from study.folder import TableReference, training_name
 from study.ledger import CPUS, GPUS, NODE, Assignment, Ledger
-from study.nodes import Nodes
+from study.nodes import Idle, Nodes
 from study.processes import outliving_its_folder
 from study.progress import Progress
 from study.slots import Slots
@@ -254,7 +254,7 @@ def _attempt(
             storage_filesystem=filesystem() if is_remote(attempts.resolve()) else None,
             failure_config=tune.FailureConfig(max_failures=-1),  # `deaths` decides
             stop=_Interrupt(halt, Nodes(slots, progress.waits)),
-            callbacks=[Silent(), *loggers],
+            callbacks=[Silent(), Idle(slots, progress.idle), *loggers],
             verbose=0,
         ),
     ).fit()

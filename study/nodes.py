@@ -1,13 +1,17 @@
 """Which nodes there are, looked at now and then while trials run."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import ray
+from ray import tune
+from ray.tune.experiment import Trial
 
 from study.slots import Slots
 
 LOOK = 10.0  # seconds between two looks
+LONG = 60.0  # seconds without a running trial that are not a worker's start
 
 
 class Nodes:
@@ -34,3 +38,26 @@ class Nodes:
             self.waits()
         self._waiting = waiting
         return None
+
+
+class Idle(tune.Callback):
+    """Says once, until a trial runs, that for a minute none has: on a full cluster Ray would wait in silence.
+
+    slots: what a trial asks for. says: called with that, in words. now: seconds of a clock.
+    """
+
+    def __init__(self, slots: Slots, says: Callable[[str], None], now: Callable[[], float] = time.monotonic) -> None:
+        self.slots, self.says, self._now = slots, says, now
+        self._since: float | None = now()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # Tune pickles it for restores of its own, which a study never does
+
+    def on_step_end(self, iteration: int, trials: Sequence[Trial], **info: Any) -> None:
+        """Look at the trials, as Tune does several times a second."""
+        if any(trial.status == Trial.RUNNING for trial in trials):
+            self._since = self._now()
+        elif self._since is not None and self._now() - self._since > LONG:
+            self._since = None
+            gpus = f" and {self.slots.gpus:g} of a GPU" if self.slots.gpus else ""
+            self.says(f"{self.slots.cpus} CPU{'s' * (self.slots.cpus != 1)}{gpus}")

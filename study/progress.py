@@ -80,6 +80,10 @@ class Progress:
         """The last node that could run a training has gone, or none has come yet."""
         self._say("no node of the cluster could run a training now; waiting for one to join")
 
+    def idle(self, asked: str) -> None:
+        """No training has run for a while, although a node could take one that asks for this."""
+        self._say(f"nothing has run for a minute: a training waits for {asked}, which others may hold on this cluster")
+
     def lost(self, number: int, why: str) -> None:
         """A training was given up, by its own fault or its node's."""
         self._running.pop(number, None)

@@ -99,7 +99,7 @@ class Synthesis:
             slices = _Slices([drawn[place] for place in here], [rows[place] for place in here], streams, donors)
             for place, outlier in zip(here, self._one_each(slices, layer), strict=True):
                 layers[place].append(outlier)
-        return [replace(mine[0], more=tuple(mine[1:])) if mine[1:] else next(iter(mine), None) for mine in layers]
+        return [_joined(mine) for mine in layers]
 
     def draw(self, outlier: PseudoOutlier, image: NDArray[np.float32]) -> Drawn:
         """Blend a decided pseudo-outlier, and what lies over it, into a slice (eq. 2) and label it."""
@@ -121,10 +121,7 @@ class Synthesis:
         return [1 + int(self.count * number) if share < self.probability else 0 for share, number in drawn]
 
     def _one_each(self, slices: "_Slices", layer: int) -> list[PseudoOutlier]:
-        """A pseudo-outlier on each of these slices, drawn where it shows.
-
-        Every step is taken for all slices before the next one is, which takes two thirds of the time.
-        """
+        """A pseudo-outlier that shows on each of these slices; decided side by side, in two thirds of the time."""
         found: dict[int, PseudoOutlier] = {}
         for tries in range(1, MAX_TRIES + 1):
             missing = [place for place in range(len(slices.rows)) if place not in found]
@@ -191,3 +188,10 @@ class _Slices(NamedTuple):
     def stream(self, place: int, lane: int) -> np.random.Generator:
         """The generator of one of them."""
         return self.streams.of(self.rows[place], lane)
+
+
+def _joined(layers: Sequence[PseudoOutlier]) -> PseudoOutlier | None:
+    """All of a slice as one record."""
+    if len(layers) > 1:
+        return replace(layers[0], more=tuple(layers[1:]))
+    return layers[0] if layers else None

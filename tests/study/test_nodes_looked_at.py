@@ -1,12 +1,14 @@
 """A cluster of which no node could run a trial: Ray waits for one in silence, the study says so."""
 
+import pickle
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import ray
 
 from study import nodes
-from study.nodes import Nodes
+from study.nodes import LONG, Idle, Nodes
 from study.slots import Slots
 
 HEAD = {"Alive": True, "Resources": {"memory": 2.0**34}}  # of no CPUs, as Ray tells of it
@@ -42,6 +44,22 @@ def test_it_looks_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
         looked.none_left()
     assert len(looks) == 1
+
+
+def test_it_says_once_that_nothing_runs_and_once_more_after_something_did() -> None:
+    told: list[str] = []
+    clock = [100.0]
+    idle = Idle(Slots(1, 0.25, 2), told.append, lambda: clock[0])
+    waiting, running = SimpleNamespace(status="PENDING"), SimpleNamespace(status="RUNNING")
+    steps = [(LONG, [waiting], 0), (1, [waiting], 1), (9 * LONG, [waiting], 1), (1, [waiting, running], 1)]
+    for seconds, trials, times in [*steps, (LONG, [waiting], 1), (1, [], 2)]:
+        clock[0] += seconds
+        idle.on_step_end(0, trials)
+        assert len(told) == times
+    assert told[0] == "1 CPU and 0.25 of a GPU"
+    Idle(Slots(2, 0, 2), told.append, iter((0.0, 61.0)).__next__).on_step_end(0, [waiting])
+    assert told[-1] == "2 CPUs"
+    pickle.dumps(Idle(Slots(2, 0, 2), lambda asked: None))  # as Tune does, which must not meet the screen and its lock
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ from core.synthesis import (
     Scar,
     Square,
 )
+from core.synthesis.masks import decide_each
+from core.synthesis.outlines import patches
 
 MEMBERS: tuple[type[Mask], ...] = get_args(Mask)
 CONTRADICTIONS = [
@@ -54,6 +56,18 @@ def test_a_decided_mask_is_binary_fills_the_frame_and_repeats(
     assert set(np.unique(mask)) <= {0, 1}
     np.testing.assert_array_equal(mask, first.draw(height, width))
     np.testing.assert_array_equal(mask, second.draw(height, width))
+    patch = first.patch(height, width)
+    np.testing.assert_array_equal(patch.full(height, width), mask)
+    np.testing.assert_array_equal(patch.widened(5, height, width).full(height, width), mask)
+
+
+@pytest.mark.parametrize("kind", MEMBERS)
+def test_masks_that_are_decided_and_drawn_together_are_those_of_each(kind: type[Mask]) -> None:
+    together = decide_each(kind(), (np.random.default_rng(seed) for seed in range(20)), 48, 64)
+    for seed, outline, patch in zip(range(20), together, patches(together, 48, 64), strict=True):
+        alone = kind().decide(np.random.default_rng(seed), 48, 64)
+        np.testing.assert_array_equal(patch.full(48, 64), alone.draw(48, 64))
+        assert outline.centre == pytest.approx(alone.centre)
 
 
 @pytest.mark.parametrize("kind", MEMBERS)
