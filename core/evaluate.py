@@ -90,6 +90,9 @@ def main(
         result = score_table(given[0] if given else None, table, validation, normal, device)
         out.print(f"detector {result['detector']}, table {result['test']['path']}", markup=False)
         out.print(f"threshold from {result['threshold_from']}, floor from {result['floor_from']}", markup=False)
+        if study := result["test"]["of_study"]:
+            told = "the test of study {}: one more look, which the study does not count; nothing may be chosen by it"
+            out.print(told.format(study), markup=False)
         out.print(results_table(result, from_score=result["score"]))
         out.print(result["floor_verdict"]["sentence"], markup=False)
         out.print(paper_table(result["paper"]))

@@ -52,6 +52,7 @@ def score_table(
     pairs = pair_differences({name: [on_test]} | {floor: [found] for floor, found in floors.items()})
     trained_on = study and study.data["tables"]["train"]["digest"] == healthy.digest
     train = Described.of(healthy) if trained_on else None
+    its_test = study.data["tables"]["test"] if study else None
     return {
         "detector": address(folder),
         "threshold_from": address(probe.path),
@@ -62,6 +63,7 @@ def score_table(
             "subjects": list(slices.subjects),
             "slices": len(slices),
             "described": str(Described.of(slices)),
+            "of_study": study.data["study"] if study and its_test and its_test["digest"] == slices.digest else None,
         },
         "seeds": [0],
         "score": config.score,

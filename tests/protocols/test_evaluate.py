@@ -98,6 +98,7 @@ def test_slices_beside_the_paper(
     assert re.search("^The detector (clearly beats|is not clearly above|does not beat) the floor", done.stdout, re.M)
     result = json.loads((tmp_path / "result.json").read_text())
     assert [part["measured"] for part in result["paper"]] == [None] * 3
+    assert result["test"]["of_study"] is None
     assert {"detector", "intensity"} < {entry["name"] for entry in result["entries"]}
 
 

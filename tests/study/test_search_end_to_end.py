@@ -118,6 +118,7 @@ def test_the_winner_is_retrained_and_tested_once(place: Place) -> None:
     scored = place.run(place.command("core.evaluate"))
     assert scored.returncode == 0, scored.stderr
     assert "floor: intensity" in scored.stdout
+    assert "the test of study tiny: one more look, which the study does not count" in scored.stdout
 
 
 def test_a_finished_study_is_extended_and_says_that_it_was_tested_before(place: Place) -> None:
