@@ -82,7 +82,7 @@ class Progress:
 
     def idle(self, asked: str) -> None:
         """No training has run for a while, although a node could take one that asks for this."""
-        self._say(f"nothing has run for a minute: others may hold {asked} that a training waits for, or its worker starts")
+        self._say(f"nothing runs for a minute now: others may hold {asked} that a training needs, or its worker starts")
 
     def lost(self, number: int, why: str) -> None:
         """A training was given up, by its own fault or its node's."""
