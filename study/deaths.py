@@ -86,6 +86,7 @@ class Deaths:
         self._counts: dict[int, _Count] = {}
         self._last_words: dict[int, str] = {}
         self._lost: dict[str, dict[int, str]] = {}
+        self._spared: set[int] = set()
         self.now = _Death()
 
     def foretold(self, number: int, words: str) -> None:
@@ -93,17 +94,24 @@ class Deaths:
         self._last_words[number] = words
 
     def lives(self, node: str) -> dict[int, str]:
-        """An epoch was trained on the node with this address: trials given up there before, and why, failed of it."""
-        return self._lost.pop(node, {})
+        """An epoch was trained on the node with this address: trials given up there before, and why, failed of it.
+
+        Not those that others crowded out, who may have gone meanwhile: they stay in doubt.
+        """
+        lost = self._lost.pop(node, {})
+        crowded = {number for number in lost if self._counts[number].crowded >= CROWDED}
+        self._spared |= crowded
+        return {number: reason for number, reason in lost.items() if number not in crowded}
 
     def is_in_doubt(self, number: int) -> bool:
-        """Whether a trial was given up on a node that has trained no epoch since: either may be at fault."""
-        return any(number in lost for lost in self._lost.values())
+        """Whether a trial was given up for what may be its node's fault, or others' on it."""
+        return number in self._spared or any(number in lost for lost in self._lost.values())
 
     def begun_anew(self) -> list[int]:
         """The trials in doubt, whose deaths and nodes are forgotten."""
-        numbers = {number for lost in self._lost.values() for number in lost}
+        numbers = self._spared.union(*self._lost.values())
         self._lost.clear()
+        self._spared.clear()
         for number in numbers:
             self._counts.pop(number)
         return sorted(numbers)
@@ -134,7 +142,7 @@ class Deaths:
             why = f", at last because {death.words}" if death.words else ""
             reason = f"its worker died {count.deaths + count.crowded} times in epoch {epoch + 1}{why}"
             if count.crowded >= CROWDED:
-                reason += "; free memory on the node, or run fewer trials at a time"
+                reason += "; free the node of other programs, or run fewer trials at a time or smaller batches"
             if death.node:
                 self._lost.setdefault(death.node, {})[number] = reason
             return reason

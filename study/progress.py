@@ -87,7 +87,7 @@ class Progress:
     def lost(self, number: int, why: str) -> None:
         """A training was given up, by its own fault or its node's."""
         self._running.pop(number, None)
-        self._say(f"{number} given up for now: {why}; it fails if its node trains another, else it is tried again")
+        self._say(f"{number} given up for now: {why}; it fails if the fault proves its own, else it is tried again")
 
     def repeats(self, number: int, epoch: int) -> None:
         """A training does an epoch again that was recorded before."""

@@ -78,7 +78,7 @@ def test_memory_that_others_hold_for_good_ends_a_trial_and_then_its_node() -> No
                 bad = deaths.bad_node()
         assert reasons[0] == (
             "its worker died 20 times in epoch 3, at last because its node used 9.00 of 10.00 GB, 0.4 GB of it this "
-            "trial; free memory on the node, or run fewer trials at a time"
+            "trial; free the node of other programs, or run fewer trials at a time or smaller batches"
         )
         assert deaths.is_in_doubt(number)
     assert bad is not None

@@ -169,7 +169,7 @@ def test_a_search_that_goes_on_knows_what_it_had_and_tells_how_trainings_end(
         "search: 2 stopped early at epoch 1 of 4, objective 0.2500  [3/5, ",
         "search: 3 goes on from epoch 1: its worker died, killed by signal 9",
         "search: 3 trains epoch 1 again: its checkpoint is damaged or gone",
-        "search: 3 given up for now: its node left; it fails if its node trains another, else it is tried again",
+        "search: 3 given up for now: its node left; it fails if the fault proves its own, else it is tried again",
         "search: 3 failed: the loss of epoch 2 is nan  [4/5, ",
         "search: 4 failed: out of memory  [5/5]",
     ):
