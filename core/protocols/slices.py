@@ -117,4 +117,5 @@ def _tables(
         seen = {f"the study's {role} table": study.data["subjects"][role] for role in ("train", "probe")}
         require_disjoint(**seen, test=slices.subjects)
     require_other_scans(healthy, slices, "test")
+    require_other_scans(probe, slices, "test", "probe")
     return _Tables(slices, probe, healthy, rows)

@@ -125,6 +125,9 @@ def test_tables_that_cannot_judge_are_refused(
         TableMetadata(),
     )
     assert "subject 'test/new-3' has slices of subject 'test/healthy-3'" in told(renamed, other, healthy)
+    again = [replace(volume(number, lesion=number < 62, prefix="patient"), dataset="again") for number in (61, 62)]
+    renamed = write_table(tmp_path / "again.arrow", again, TableMetadata())
+    assert "subject 'again/patient-61' has slices of subject 'test/patient-61'" in told(renamed, other, healthy)
     assert "larger.arrow: slices of 36x36, expected 32x32" in told(lesioned, made("larger"), healthy)
     tables = [made(f"odd-{role}", side=36) for role in range(2)]
     assert "expected 36x36 as in" in told(*tables, healthy)

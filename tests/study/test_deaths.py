@@ -85,6 +85,11 @@ def test_memory_that_others_hold_for_good_ends_a_trial_and_then_its_node() -> No
     assert bad.startswith(
         "node 10.0.0.1: 3 trials in a row came to nothing there, the last as its worker died 20 times"
     )
+    # Once the others have gone, what they crowded out is not blamed, as a trial would be whose node trains another.
+    assert deaths.lives("10.0.0.1") == {}
+    assert all(deaths.is_in_doubt(number) for number in range(LOST))
+    assert deaths.begun_anew() == list(range(LOST))
+    assert not any(deaths.is_in_doubt(number) for number in range(LOST))
 
 
 @pytest.mark.parametrize("error", [KILLED, OutOfMemoryError(SHORT)])
